@@ -1,0 +1,2 @@
+/** cli: see docs/architecture.md. */
+export {};

@@ -1,0 +1,2 @@
+/** The world behind interfaces; see docs/architecture.md. */
+export * from "./env.ts";

@@ -1,0 +1,2 @@
+/** lab: see docs/architecture.md. */
+export {};

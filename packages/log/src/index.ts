@@ -1,0 +1,2 @@
+/** log: see docs/architecture.md. */
+export {};

@@ -1,0 +1,2 @@
+/** query: see docs/architecture.md. */
+export {};

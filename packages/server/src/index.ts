@@ -1,0 +1,2 @@
+/** server: see docs/architecture.md. */
+export {};

@@ -1,0 +1,2 @@
+/** store: see docs/architecture.md. */
+export {};
