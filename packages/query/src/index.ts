@@ -1,2 +1,2 @@
-/** query: see docs/architecture.md. */
-export {};
+/** Queries: object, language, SQL and plain evaluation. Pure. */
+export * from "./query.ts";

@@ -1,2 +1,2 @@
-/** store: see docs/architecture.md. */
-export {};
+/** One instance’s data. The only importer of DuckDB. */
+export * from "./event-store.ts";
