@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly events: number;
   /** How many of them to prepare; they are sent again, as new events, until `events` are sent. */
   readonly preparedEvents: number;
+  /** How many events fill a week: their density. */
+  readonly totalEvents: number;
   readonly batchEvents: number;
   readonly connections: number;
   /** Events a second at most; null for as fast as it goes. */
@@ -50,8 +52,6 @@ export type LoadMessage =
   | { readonly kind: "failed"; readonly message: string };
 
 const stretchEvents = 1_000_000;
-/** The set that queries are measured on; a smaller load sends the first of it. */
-const weekEvents = 2_000_000;
 
 /** Runs as the child of `startLoad`; importing it for its types starts nothing. */
 if (process.env["EPSILON_LAB_LOAD"] !== undefined && process.send !== undefined) {
@@ -74,7 +74,7 @@ function prepare(options: LoadOptions): () => Promise<LoadResult> {
   const prepared = Math.min(options.events, options.preparedEvents);
   const bodies = bodiesOf({
     count: prepared,
-    totalCount: Math.max(weekEvents, prepared),
+    totalCount: options.totalEvents,
     batchEvents: options.batchEvents,
   });
   if (0 < options.weeks) for (const body of bodies) moveByWeeks(body, options.weeks);
