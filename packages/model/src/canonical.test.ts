@@ -121,6 +121,14 @@ test("a lone surrogate is refused wherever it stands", () => {
   assert.equal(canonicalString("\ud83d\ude00"), '"\ud83d\ude00"');
 });
 
+test("every UTF-16 unit is escaped where ECMAScript does, and only there", () => {
+  for (let unit = 0; unit <= 0xffff; unit++) {
+    if (unit >= 0xd800 && unit <= 0xdfff) continue;
+    const text = String.fromCharCode(unit);
+    if (canonicalString(text) !== JSON.stringify(text)) assert.fail(`U+${unit.toString(16)}`);
+  }
+});
+
 test("what is no JSON value is refused", () => {
   for (const value of [undefined, 1n, () => 1, Symbol("x")]) {
     assert.throws(() => canonicalValue([value]), { code: "bad_json" });
@@ -250,6 +258,7 @@ test("the canonical text of numbers and texts reads back as the same", () => {
     fc.property(anyNumber, anyText, (number, text) => {
       assert.equal(JSON.parse(canonicalNumber(number)), number === 0 ? 0 : number);
       assert.equal(JSON.parse(canonicalString(text)), text);
+      assert.equal(canonicalString(text), JSON.stringify(text));
     }),
   );
 });

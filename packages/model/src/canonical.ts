@@ -5,13 +5,15 @@
  * The page is docs/formats/canonical.md; the form never changes.
  */
 
-import { assert, EpsilonError } from "./errors.ts";
+import { assert, EpsilonError, must } from "./errors.ts";
 import type { Event, FieldValue } from "./event.ts";
 
 /** What `contentId` names: an event that has no id yet. */
 export type EventContent = Pick<Event, "tsMicros" | "rev" | "fields">;
 
 const loneSurrogate = /\p{Surrogate}/u;
+/** What is written as it stands: nothing that JSON escapes, and no surrogate, paired or not. */
+const plainText = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 /** Whether a text has no lone surrogates, so that it has a UTF-8 form. */
 export function isWellFormedText(text: string): boolean {
@@ -26,9 +28,10 @@ export function canonicalNumber(value: number): string {
 
 /** RFC 8785's spelling of a text. Throws `bad_string` for a lone surrogate, which has no UTF-8 form. */
 export function canonicalString(text: string): string {
+  // Nearly every text, and at a fraction of the price.
+  if (plainText.test(text)) return `"${text}"`;
   const json = JSON.stringify(text);
-  // Nothing was escaped: no need to look. A lone surrogate would have become an escape of six.
-  if (json.length === text.length + 2 || isWellFormedText(text)) return json;
+  if (isWellFormedText(text)) return json;
   throw new EpsilonError("bad_string", `a lone surrogate in a text: ${json.slice(0, 100)}`);
 }
 
@@ -92,8 +95,7 @@ function members(own: string, fields: ReadonlyMap<string, FieldValue>): string {
 }
 
 function member(name: string, fields: ReadonlyMap<string, FieldValue>): string {
-  const value = fields.get(name);
-  assert(value !== undefined, "a field has a value");
+  const value = must(fields.get(name), "a field has a value");
   return `,${canonicalString(name)}:${canonicalScalar(value)}`;
 }
 

@@ -33,7 +33,7 @@ const digestPattern = /^[0-9a-f]{64}$/;
 
 /** The digest of one event, by the first 64 bits of its version (`versionHash64`). */
 export function digestOf(hash64: bigint): Digest {
-  assert(hash64 >= 0n && hash64 < two64, `not an unsigned number of 64 bits: ${hash64}`);
+  assert(hash64 >= 0n && hash64 < two64, "a hash is an unsigned number of 64 bits");
   const hi = hash64 / two32;
   const lo = hash64 % two32;
   return { count: 1, lanes: [hash64, lo * hi, lo * lo, hi * hi] };
