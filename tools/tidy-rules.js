@@ -217,9 +217,9 @@ function packageOf(path) {
   return path.split("/")[1];
 }
 
-/** Tests, and what only tests import: `x.test.ts`, `x.conformance.ts`, `testing/…`. */
+/** Tests, and what only tests import: `x.test.ts`, `x.conformance.ts`, `fixture.ts`, `arbitraries.ts`, `testing/…`. */
 export function isTestFile(path) {
-  return /\.(?:test|conformance|fixture)\.ts$|\/testing\//.test(path);
+  return /\.(?:test|conformance)\.ts$|[/.-](?:fixture|arbitraries)\.ts$|\/testing\//.test(path);
 }
 
 function mayTouchWorld(path) {
