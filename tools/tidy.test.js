@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { errors } from "../packages/model/dist/index.js";
+import { missingOptional, platformOf } from "./complete-lock.js";
 import { codeOnly } from "./source-text.js";
 import {
   checkDependencyReasons,
@@ -161,6 +162,14 @@ test("every dependency has its reason, and no locked one runs a script when it i
       if (!name.startsWith("@epsilon/")) names.add(name);
   assertNone(checkDependencyReasons([...names].sort(), read("docs/decisions/0002-dependencies.md")));
   assertNone(checkInstallScripts(readJson("package-lock.json")));
+});
+
+test("the lock has every platform's packages, so that npm ci takes it everywhere", () => {
+  const lacking = { packages: { "node_modules/a": { optionalDependencies: { "a-linux-x64-musl": "1" } } } };
+  assert.equal(missingOptional(lacking).length, 1);
+  assert.deepEqual(platformOf("@a/b-linux-x64-musl"), { cpu: ["x64"], libc: ["musl"], os: ["linux"] });
+  const missing = missingOptional(readJson("package-lock.json")).map(({ name }) => name);
+  assert.deepEqual(missing, [], "run node tools/complete-lock.js");
 });
 
 test("docs/errors.md lists every error code with its status and meaning", () => {
