@@ -47,9 +47,10 @@ function complete() {
   for (const { name, version, dev } of missingOptional(lock))
     lock.packages[`node_modules/${name}`] = {
       version,
-      ...(dev ? { dev } : {}),
-      optional: true,
-      ...platformOf(name),
+      // In npm's own order, so that the next install leaves them alone.
+      ...Object.fromEntries(
+        Object.entries({ ...platformOf(name), ...(dev ? { dev } : {}), optional: true }).sort(),
+      ),
     };
   const paths = Object.keys(lock.packages).sort((a, b) => (a < b ? -1 : 1));
   lock.packages = Object.fromEntries(paths.map((path) => [path, lock.packages[path]]));
