@@ -1,0 +1,48 @@
+/** `POST /v1/collections/{c}/delete`: tombstones, by keys or by a filter. */
+
+import { EpsilonError, type EventKey, parseKey } from "@epsilon/model";
+import type { Handler, ServerContext } from "../context.ts";
+import { sendJson } from "../http/answer.ts";
+import { collectionOf, parseObject, queryParameters, readJson } from "../http/parameters.ts";
+import { allows } from "../tokens.ts";
+import { filtersOf, signalOfClose } from "./events.ts";
+
+/** Deletes the events named, or those that match. */
+export const deleteEvents: Handler = async (context, request, reply) => {
+  const collection = collectionOf(request);
+  queryParameters(request, []);
+  const value = await readJson(context, request, context.limits.bodyBytesMax);
+  const { keys, filter } = parseObject(value, ["keys", "filter"]);
+  if ((keys === undefined) === (filter === undefined)) {
+    throw new EpsilonError("bad_request", 'give either "keys" or "filter"');
+  }
+  if (keys !== undefined) {
+    const deleted = await context.store.deleteKeys(collection, parseKeys(context, keys));
+    return sendJson(context, reply, { value: { deleted } });
+  }
+  if (request.access === null || !allows(request.access, "admin", collection)) {
+    throw new EpsilonError("forbidden", "a delete by filter needs a token with the scope admin");
+  }
+  const options = { signal: signalOfClose(reply), deadlineMs: context.limits.queryMsMax };
+  const deleted = await context.store.deleteWhere(collection, parseFilters(filter), options);
+  return sendJson(context, reply, { value: { deleted } });
+};
+
+function parseKeys(context: ServerContext, keys: unknown): EventKey[] {
+  if (!Array.isArray(keys)) throw new EpsilonError("bad_request", '"keys" is a list of {"_ts","_id"}');
+  const { deleteKeysMax } = context.limits;
+  if (deleteKeysMax < keys.length) {
+    throw new EpsilonError(
+      "too_many_events",
+      `${keys.length} keys: ${deleteKeysMax} at most in one request, so send several`,
+    );
+  }
+  return keys.map(parseKey);
+}
+
+function parseFilters(filter: unknown): ReturnType<typeof filtersOf> {
+  if (typeof filter !== "string" || filter.trim() === "") {
+    throw new EpsilonError("bad_request", '"filter" is a text: what stands after WHERE, such as user_id = 7');
+  }
+  return filtersOf(filter);
+}

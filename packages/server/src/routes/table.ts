@@ -1,0 +1,91 @@
+/** Every path and method there is, with who may. `openapi.json` describes the same; a test compares them. */
+
+import type { Route } from "../context.ts";
+import { dropCollection, listCollections, listFields } from "./collections.ts";
+import { deleteEvents } from "./delete.ts";
+import { readEvents } from "./events.ts";
+import { showExplorer } from "./explorer.ts";
+import {
+  describeApi,
+  describeInstance,
+  notBuiltYet,
+  reportHealth,
+  reportMetrics,
+  reportReadiness,
+} from "./instance.ts";
+import { getQuery, postQuery } from "./query.ts";
+import { forgetSource, listSources } from "./sources.ts";
+import { tailEvents } from "./tail.ts";
+import { writeEvents } from "./write.ts";
+
+const collection = "/v1/collections/{c}";
+const snapshots = notBuiltYet("snapshots");
+const comparing = notBuiltYet("digest, keys and fetch");
+
+export const routes: readonly Route[] = [
+  { method: "GET", path: "/", scope: "none", covers: "any", handle: showExplorer },
+  { method: "GET", path: "/healthz", scope: "none", covers: "any", handle: reportHealth },
+  { method: "GET", path: "/readyz", scope: "none", covers: "any", handle: reportReadiness },
+  { method: "GET", path: "/openapi.json", scope: "none", covers: "any", handle: describeApi },
+  { method: "GET", path: "/metrics", scope: "read", covers: "all", handle: reportMetrics },
+  { method: "GET", path: "/v1/instance", scope: "read", covers: "any", handle: describeInstance },
+  { method: "GET", path: "/v1/collections", scope: "read", covers: "any", handle: listCollections },
+  { method: "DELETE", path: collection, scope: "admin", covers: "collection", handle: dropCollection },
+  { method: "GET", path: `${collection}/fields`, scope: "read", covers: "collection", handle: listFields },
+  {
+    method: "POST",
+    path: `${collection}/events`,
+    scope: "append",
+    covers: "collection",
+    handle: writeEvents,
+  },
+  { method: "GET", path: `${collection}/events`, scope: "read", covers: "collection", handle: readEvents },
+  {
+    method: "POST",
+    path: `${collection}/delete`,
+    scope: "write",
+    covers: "collection",
+    handle: deleteEvents,
+  },
+  { method: "POST", path: `${collection}/query`, scope: "read", covers: "collection", handle: postQuery },
+  { method: "GET", path: `${collection}/query`, scope: "read", covers: "collection", handle: getQuery },
+  { method: "GET", path: `${collection}/tail`, scope: "read", covers: "collection", handle: tailEvents },
+  { method: "GET", path: `${collection}/sources`, scope: "read", covers: "collection", handle: listSources },
+  {
+    method: "DELETE",
+    path: `${collection}/sources`,
+    scope: "admin",
+    covers: "collection",
+    handle: forgetSource,
+  },
+  { method: "POST", path: `${collection}/digest`, scope: "read", covers: "collection", handle: comparing },
+  { method: "POST", path: `${collection}/keys`, scope: "read", covers: "collection", handle: comparing },
+  { method: "POST", path: `${collection}/fetch`, scope: "read", covers: "collection", handle: comparing },
+  { method: "GET", path: "/v1/snapshots", scope: "read", covers: "all", handle: snapshots },
+  { method: "POST", path: "/v1/snapshots", scope: "admin", covers: "all", handle: snapshots },
+  { method: "GET", path: "/v1/snapshots/{id}", scope: "read", covers: "all", handle: snapshots },
+  { method: "DELETE", path: "/v1/snapshots/{id}", scope: "admin", covers: "all", handle: snapshots },
+  { method: "POST", path: "/v1/snapshots/{id}/verify", scope: "admin", covers: "all", handle: snapshots },
+  { method: "POST", path: "/v1/snapshots/{id}/confirm", scope: "admin", covers: "all", handle: snapshots },
+];
+
+/** The methods that a path takes, HEAD among them where GET is; empty if there is no such path. */
+export function methodsOf(path: string): readonly string[] {
+  const methods = routes.filter((route) => matchesPath(route.path, path)).map(({ method }) => method);
+  return methods.includes("GET")
+    ? [...methods, "HEAD", "OPTIONS"]
+    : methods.length === 0
+      ? []
+      : [...methods, "OPTIONS"];
+}
+
+function matchesPath(pattern: string, path: string): boolean {
+  const segments = path.split("/");
+  const expected = pattern.split("/");
+  return (
+    segments.length === expected.length &&
+    expected.every((part, index) =>
+      part.startsWith("{") ? segments[index] !== "" : part === segments[index],
+    )
+  );
+}
