@@ -1,2 +1,5 @@
 /** The world behind interfaces; see docs/architecture.md. */
 export * from "./env.ts";
+export { crc32 } from "./node-crc32.ts";
+export { createNodeEnv } from "./node-env.ts";
+export { publishFile } from "./publish-file.ts";
