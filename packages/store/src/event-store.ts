@@ -141,7 +141,10 @@ export interface CheckReport {
     readonly tombstones: number;
   }[];
   readonly events: number;
+  /** Lines that the tables refused and that are kept aside. */
   readonly setAside: number;
+  /** Frames of the log that were read and verified. */
+  readonly logFrames: number;
   readonly findings: readonly CheckFinding[];
 }
 
@@ -157,10 +160,11 @@ export interface StoreStatistics {
   readonly rejectedEvents: number;
   readonly conflictEvents: number;
   readonly setAsideEvents: number;
-  readonly lastSyncMs: number;
   readonly lastApplyMs: number;
   readonly runningQueries: number;
   readonly databaseBytes: number;
+  /** Why nothing is purged although a retention is set (the clock jumped), or null. */
+  readonly purgingStopped: string | null;
 }
 
 export interface EventStore {

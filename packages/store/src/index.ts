@@ -1,2 +1,5 @@
 /** One instance’s data. The only importer of DuckDB. */
+export { keepForEver, type Retention } from "./core/retention.ts";
+export { defaultStoreLimits, type StoreLimits } from "./core/store.ts";
 export * from "./event-store.ts";
+export { type EmbeddedOptions, type OpenOptions, openEmbeddedStore, openMemoryStore } from "./open.ts";

@@ -1,0 +1,223 @@
+/**
+ * DuckDB behind a small door: one instance, one writer connection, a pool of readers, errors of ours.
+ *
+ * DuckDB's own lock on the database file is what keeps two processes out of one data folder: it is the kernel's lock,
+ * so it holds in containers too and is gone when the process is.
+ */
+
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { EpsilonError, type ErrorCode } from "@epsilon/model";
+
+/** A value as DuckDB's node API gives it for the types that we ask for. */
+export type SqlValue = string | number | bigint | boolean | null;
+export type SqlRow = readonly SqlValue[];
+
+export interface DatabaseOptions {
+  readonly path: string;
+  /** Where large queries spill. */
+  readonly temporaryDirectory: string;
+  readonly memoryBytesMax: number;
+  readonly temporaryBytesMax: number;
+  readonly threads: number;
+  /** DuckDB's own log may grow to this before a checkpoint. */
+  readonly checkpointBytes: number;
+}
+
+/** What a read may take. */
+export interface ReadLimits {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Database {
+  readonly #instance: DuckDBInstance;
+  readonly #writer: DuckDBConnection;
+  readonly #idle: DuckDBConnection[] = [];
+  readonly #busy = new Set<DuckDBConnection>();
+
+  private constructor(instance: DuckDBInstance, writer: DuckDBConnection) {
+    this.#instance = instance;
+    this.#writer = writer;
+  }
+
+  /** Opens or makes the file. Throws `data_in_use`, `data_not_writable`, `data_from_newer_version`, `table_damaged`. */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    try {
+      const instance = await DuckDBInstance.create(options.path, {
+        threads: String(options.threads),
+        memory_limit: `${Math.floor(options.memoryBytesMax / 1_000_000)}MB`,
+        temp_directory: options.temporaryDirectory,
+        max_temp_directory_size: `${Math.floor(options.temporaryBytesMax / 1_000_000)}MB`,
+        checkpoint_threshold: `${Math.floor(options.checkpointBytes / 1_000_000)}MB`,
+        autoinstall_known_extensions: "false",
+        autoload_known_extensions: "false",
+        enable_external_file_cache: "false",
+      });
+      const writer = await instance.connect();
+      await writer.run("SET TimeZone = 'UTC'");
+      return new Database(instance, writer);
+    } catch (error) {
+      throw translate(error, "open");
+    }
+  }
+
+  /** Runs statements on the writer, which its caller must not share. */
+  async write(sql: string): Promise<void> {
+    try {
+      await this.#writer.run(sql);
+    } catch (error) {
+      throw translate(error, "write");
+    }
+  }
+
+  /** Reads on the writer: inside its transaction. */
+  async readInWriter(sql: string): Promise<readonly SqlRow[]> {
+    try {
+      const reader = await this.#writer.runAndReadAll(sql);
+      return reader.getRows() as readonly SqlRow[];
+    } catch (error) {
+      throw translate(error, "write");
+    }
+  }
+
+  get runningReads(): number {
+    return this.#busy.size;
+  }
+
+  /** Writes come first: stops every running read, so that their memory is free. */
+  interruptReads(): void {
+    for (const connection of this.#busy) connection.interrupt();
+  }
+
+  /** Reads everything at once. For answers whose size is bounded by the question. */
+  async read(sql: string, limits: ReadLimits): Promise<readonly SqlRow[]> {
+    return this.withReader(limits, async (reader) => {
+      const result = await reader.runAndReadAll(sql);
+      return result.getRows() as readonly SqlRow[];
+    });
+  }
+
+  /** Reads in stretches of about 2,048 rows, of one moment, as fast as the caller takes them. */
+  async *stream(sql: string, limits: ReadLimits): AsyncGenerator<readonly SqlRow[]> {
+    const connection = await this.#take(limits);
+    const stop = interruptOnAbort(connection, limits.signal);
+    try {
+      const result = await connection.stream(sql);
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk.getRows() as readonly SqlRow[];
+      }
+    } catch (error) {
+      throw abortedOr(error, limits.signal);
+    } finally {
+      stop();
+      this.#giveBack(connection);
+    }
+  }
+
+  /** Several reads of one moment, on one connection. */
+  async withReader<T>(limits: ReadLimits, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#take(limits);
+    const stop = interruptOnAbort(connection, limits.signal);
+    try {
+      return await work(connection);
+    } catch (error) {
+      throw abortedOr(error, limits.signal);
+    } finally {
+      stop();
+      this.#giveBack(connection);
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#idle) connection.closeSync();
+    this.#writer.closeSync();
+    this.#instance.closeSync();
+  }
+
+  async #take(limits: ReadLimits): Promise<DuckDBConnection> {
+    limits.signal?.throwIfAborted();
+    const connection = this.#idle.pop() ?? (await this.#connect());
+    this.#busy.add(connection);
+    return connection;
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    const connection = await this.#instance.connect();
+    await connection.run("SET TimeZone = 'UTC'");
+    return connection;
+  }
+
+  #giveBack(connection: DuckDBConnection): void {
+    this.#busy.delete(connection);
+    this.#idle.push(connection);
+  }
+}
+
+function interruptOnAbort(connection: DuckDBConnection, signal: AbortSignal | undefined): () => void {
+  if (signal === undefined) return () => {};
+  const interrupt = (): void => connection.interrupt();
+  signal.addEventListener("abort", interrupt, { once: true });
+  return () => signal.removeEventListener("abort", interrupt);
+}
+
+function abortedOr(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true)
+    return signal.reason instanceof EpsilonError ? signal.reason : cancelled(error);
+  return translate(error, "read");
+}
+
+function cancelled(cause: unknown): EpsilonError {
+  return new EpsilonError("query_cancelled", "the caller went away", { cause });
+}
+
+/** From what DuckDB says to a code of ours. It gives texts without codes, so their beginnings decide. */
+export function translate(error: unknown, doing: "open" | "write" | "read"): unknown {
+  if (error instanceof EpsilonError || !(error instanceof Error)) return error;
+  const text = error.message;
+  const found = kinds.find(({ pattern }) => pattern.test(text));
+  const code = found?.code ?? (doing === "open" ? "table_damaged" : "internal");
+  const hint = found?.hint ?? "";
+  return new EpsilonError(code, `${hint}${hint === "" ? "" : ": "}${text.split("\n")[0] ?? text}`, {
+    cause: error,
+  });
+}
+
+const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; readonly hint: string }[] = [
+  {
+    pattern: /No space left|Disk quota|could not write all bytes/i,
+    code: "disk_full",
+    hint: "make room on the disk",
+  },
+  {
+    pattern: /^Out of Memory Error/,
+    code: "query_out_of_memory",
+    hint: "ask for less at once: a shorter time range, fewer groups",
+  },
+  { pattern: /^INTERRUPT Error/, code: "query_cancelled", hint: "the query was stopped" },
+  {
+    pattern: /Could not set lock|Conflicting lock/i,
+    code: "data_in_use",
+    hint: "another process has this data folder open; stop it first",
+  },
+  {
+    pattern: /Permission denied|Read-only file system|read-only mode/i,
+    code: "data_not_writable",
+    hint: "the data folder cannot be written; check its owner and permissions",
+  },
+  {
+    pattern: /newer version|can only read version|storage version/i,
+    code: "data_from_newer_version",
+    hint: "a newer release wrote this folder; use that release",
+  },
+  {
+    pattern: /^FATAL Error|database has been invalidated/i,
+    code: "store_failed",
+    hint: "restart the process",
+  },
+  {
+    pattern: /checksum|corrupt|not a valid DuckDB|Serialization Error/i,
+    code: "table_damaged",
+    hint: "the database file is damaged",
+  },
+];

@@ -1,0 +1,167 @@
+/**
+ * The embedded tables: DuckDB behind the core's `Tables`. This file only puts the parts together; each part has its
+ * own: `applier` writes, `reads` answers, `catalog` knows what is committed, `database` is the door to DuckDB.
+ */
+
+import type { Env, FileHandle } from "@epsilon/env";
+import { EpsilonError, type EventKey } from "@epsilon/model";
+import type { Answer, Filter, Query } from "@epsilon/query";
+import type { LoggedFrame } from "../core/frames.ts";
+import type { Change, ChangePosition, FrameOutcome, Tables, TablesState } from "../core/tables.ts";
+import type {
+  CheckReport,
+  CollectionInfo,
+  FieldInfo,
+  ReadOptions,
+  Scan,
+  ScanRequest,
+  SourceInfo,
+} from "../event-store.ts";
+import { Applier } from "./applier.ts";
+import { Catalog } from "./catalog.ts";
+import { checkTables } from "./check.ts";
+import { Database, type DatabaseOptions } from "./database.ts";
+import { Loader } from "./loader.ts";
+import { Reads } from "./reads.ts";
+import { loadState, openSchema, setMetaSql } from "./schema.ts";
+import { readConflicts, readSources } from "./sources.ts";
+
+export interface EmbeddedTablesOptions {
+  readonly database: DatabaseOptions;
+  /** The file that groups are loaded from. */
+  readonly scratchPath: string;
+}
+
+/** Opens the database, making it if it is new. Throws what `Database.open` throws, and `data_from_newer_version`. */
+export async function openEmbeddedTables(env: Env, options: EmbeddedTablesOptions): Promise<Tables> {
+  const database = await Database.open(options.database);
+  try {
+    await openSchema(database, env.random);
+    const state = await loadState(database);
+    const catalog = await Catalog.load(database, state);
+    const scratch = await openScratch(env, options.scratchPath);
+    return new EmbeddedTables(env, { database, catalog, state, scratch, scratchPath: options.scratchPath });
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+async function openScratch(env: Env, path: string): Promise<FileHandle> {
+  if (await env.files.exists(path)) await env.files.remove(path);
+  return env.files.open(path, "create");
+}
+
+interface Parts {
+  readonly database: Database;
+  readonly catalog: Catalog;
+  readonly state: TablesState;
+  readonly scratch: FileHandle;
+  readonly scratchPath: string;
+}
+
+class EmbeddedTables implements Tables {
+  readonly durable = true;
+  readonly state: TablesState;
+  readonly #database: Database;
+  readonly #catalog: Catalog;
+  readonly #applier: Applier;
+  readonly #reads: Reads;
+  readonly #scratch: FileHandle;
+  /** The writer does one thing at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(env: Env, { database, catalog, state, scratch, scratchPath }: Parts) {
+    this.state = state;
+    this.#database = database;
+    this.#catalog = catalog;
+    this.#scratch = scratch;
+    const loader = new Loader(database, { path: scratchPath, file: scratch });
+    this.#applier = new Applier(env, database, { catalog, loader });
+    this.#reads = new Reads(env, database, catalog);
+  }
+
+  get sequence(): number {
+    return this.#catalog.sequence;
+  }
+
+  apply(frames: readonly LoggedFrame[]): Promise<readonly FrameOutcome[]> {
+    return this.#inTurn(() => this.#applier.apply(frames));
+  }
+
+  rememberClock(micros: bigint): Promise<void> {
+    return this.#inTurn(() => this.#database.write(setMetaSql("clock", String(micros))));
+  }
+
+  collections(): Promise<readonly Omit<CollectionInfo, "retentionMs">[]> {
+    return this.#reads.collections();
+  }
+
+  fields(collection: string): Promise<readonly FieldInfo[]> {
+    return this.#reads.fields(collection);
+  }
+
+  sources(collection: string, source?: string): Promise<readonly SourceInfo[]> {
+    return readSources(this.#database, collection, source);
+  }
+
+  conflicts(collection: string): ReturnType<Tables["conflicts"]> {
+    return readConflicts(this.#database, collection);
+  }
+
+  query(collection: string, query: Query, options: ReadOptions): Promise<Answer> {
+    return this.#reads.query(collection, query, options);
+  }
+
+  scan(request: ScanRequest, options: ReadOptions): Promise<Scan> {
+    return this.#reads.scan(request, options);
+  }
+
+  changes(
+    collection: string,
+    request: {
+      readonly after: ChangePosition;
+      readonly filters: readonly Filter[];
+      readonly limit: number;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<readonly Change[]> {
+    return this.#reads.changes(collection, request);
+  }
+
+  matchingKeys(
+    collection: string,
+    filters: readonly Filter[],
+    options: ReadOptions,
+  ): AsyncIterable<readonly EventKey[]> {
+    return this.#reads.matchingKeys(collection, filters, options);
+  }
+
+  /** Holds the writer still meanwhile, so that rows and digests are of one moment. */
+  check(options: ReadOptions): Promise<Omit<CheckReport, "logFrames">> {
+    return this.#inTurn(() => checkTables(this.#database, this.#catalog, options));
+  }
+
+  figures(): { readonly setAside: number; readonly runningQueries: number; readonly bytes: number } {
+    return { setAside: this.#applier.setAsideCount, runningQueries: this.#database.runningReads, bytes: 0 };
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn(async () => {
+      try {
+        await this.#database.write("CHECKPOINT");
+      } catch (error) {
+        // A reader that still runs, or a full disk: the next start checkpoints. What is committed is durable.
+        if (!(error instanceof EpsilonError)) throw error;
+      }
+      await this.#scratch.close();
+      this.#database.close();
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * prepare: the body of a write becomes load lines. Each event is parsed once, checked, named, brought to canonical
+ * form and versioned; a bad one is rejected alone. A function of its input and nothing else (docs/formats/load-line.md).
+ */
+
+import { isUtf8 } from "node:buffer";
+import { hash } from "node:crypto";
+import { EpsilonError, type Event, limits, randomUuid } from "@epsilon/model";
+import type { Rejection } from "../event-store.ts";
+import { eventOf, type Naming } from "./event.ts";
+import { nextLine, skipSpace, valueEnd } from "./extent.ts";
+import { FastPath } from "./fast-path.ts";
+import { LineWriter } from "./line-writer.ts";
+import { ShapeTree } from "./shapes.ts";
+import { JsonObject, parseStrictJson } from "./strict-json.ts";
+
+export interface PrepareOptions {
+  /** Time of arrival. */
+  readonly nowMicros: bigint;
+  readonly random: (count: number) => Uint8Array;
+  /** `_rev` and `_deleted` are refused. */
+  readonly appendOnly: boolean;
+  /** Every event must carry `_ts` and `_id`. */
+  readonly named: boolean;
+  /** Keys at or below it are refused. */
+  readonly horizonMicros: bigint | null;
+}
+
+/** A body as load lines. */
+export interface Prepared {
+  /** Events in the body, good and bad. */
+  readonly received: number;
+  /** Lines. */
+  readonly accepted: number;
+  readonly rejected: readonly Rejection[];
+  readonly lines: Uint8Array;
+  /** Which event of the body each line is; null if none was rejected. */
+  readonly indexes: Uint32Array | null;
+  /** The least and the greatest `_ts` of the lines; 0n without any. */
+  readonly tsMin: bigint;
+  readonly tsMax: bigint;
+  /** Field name to the bit mask of its types: 1 text, 2 number, 4 boolean. */
+  readonly fields: ReadonlyMap<string, number>;
+  readonly tombstones: number;
+}
+
+/** Others are served after so much input. */
+const sliceBytes = 2 * 1024 * 1024;
+
+/** Known to every request: shapes hold nothing of the events themselves. */
+const shapes = new ShapeTree();
+
+const bracket = 0x5b;
+const brace = 0x7b;
+
+/**
+ * Prepares a whole body. Throws, for the body as a whole: `bad_json` (nothing in it is JSON, or an array that is
+ * broken), `too_many_events`, `forbidden_field`.
+ */
+export function prepare(body: Uint8Array, options: PrepareOptions): Prepared {
+  const slices = prepareInSlices(body, options);
+  for (;;) {
+    const step = slices.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, stopping every few milliseconds of work so that the caller can let others run. */
+export function* prepareInSlices(body: Uint8Array, options: PrepareOptions): Generator<void, Prepared> {
+  const preparation = new Preparation(body, options);
+  let until = sliceBytes;
+  while (preparation.next()) {
+    if (preparation.at < until) continue;
+    until = preparation.at + sliceBytes;
+    yield;
+  }
+  return preparation.result();
+}
+
+class Preparation {
+  at: number;
+  readonly #body: Buffer;
+  readonly #options: PrepareOptions;
+  readonly #isArray: boolean;
+  readonly #writer: LineWriter;
+  readonly #fast: FastPath | null;
+  readonly #naming: Naming;
+  readonly #ordinals = new Map<string, number>();
+  readonly #rejected: Rejection[] = [];
+  readonly #fields = new Map<string, number>();
+  readonly #indexes: number[] = [];
+  #received = 0;
+  #accepted = 0;
+  #unreadable = 0;
+  #tombstones = 0;
+  #tsMin: bigint | null = null;
+  #tsMax: bigint | null = null;
+
+  constructor(body: Uint8Array, options: PrepareOptions) {
+    this.#body = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    this.#options = options;
+    const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
+    const first = skipSpace(body, hasMark ? 3 : 0);
+    this.#isArray = body[first] === bracket;
+    this.at = this.#isArray ? skipSpace(body, first + 1) : first;
+    if (this.#isArray && body[this.at] === 0x5d) this.at = this.#endOfArray(this.at);
+    this.#writer = new LineWriter(body.length + (body.length >> 3) + 1024);
+    const random = options.random;
+    const ordinal = (firstId: string): number => {
+      const count = this.#ordinals.get(firstId) ?? 0;
+      this.#ordinals.set(firstId, count + 1);
+      return count;
+    };
+    const { nowMicros, named, appendOnly, horizonMicros } = options;
+    const sha256 = (bytes: Uint8Array): Uint8Array => hash("sha256", bytes, "buffer");
+    this.#naming = { nowMicros, random, named, appendOnly, ordinal, sha256 };
+    // One look at all bytes instead of one at each text; a body that is not UTF-8 is for the careful path.
+    this.#fast = isUtf8(body)
+      ? new FastPath(this.#body, {
+          writer: this.#writer,
+          tree: shapes,
+          naming: {
+            nowMicros: Number(nowMicros),
+            uuid: () => randomUuid(random(16)),
+            named,
+            ordinal,
+            horizonMicros: horizonMicros === null ? Number.NEGATIVE_INFINITY : Number(horizonMicros),
+          },
+        })
+      : null;
+  }
+
+  /** Does one event; false at the end of the body. */
+  next(): boolean {
+    const body = this.#body;
+    const start = this.at;
+    if (start >= body.length) return false;
+    if (this.#received >= limits.batchEventsMax) {
+      throw new EpsilonError(
+        "too_many_events",
+        `more than ${limits.batchEventsMax} events in one request; send several`,
+      );
+    }
+    const end = this.#fast !== null && body[start] === brace ? this.#fast.take(start) : -1;
+    if (end >= 0) {
+      this.#accept();
+      this.at = end;
+    } else {
+      this.#careful(start);
+    }
+    this.#received += 1;
+    this.at = skipSpace(body, this.at);
+    if (this.#isArray) this.#afterElement();
+    return true;
+  }
+
+  result(): Prepared {
+    if (this.#received > 0 && this.#unreadable === this.#received) {
+      throw new EpsilonError("bad_json", `${this.#rejected[0]?.message ?? "not JSON"}; nothing was stored`);
+    }
+    this.#fast?.addFieldsTo(this.#fields);
+    const fast = this.#fast;
+    if (fast !== null && fast.tsMin <= fast.tsMax) {
+      this.#noteTime(BigInt(fast.tsMin));
+      this.#noteTime(BigInt(fast.tsMax));
+    }
+    return {
+      received: this.#received,
+      accepted: this.#accepted,
+      rejected: this.#rejected,
+      lines: this.#writer.lines(),
+      indexes: this.#rejected.length === 0 ? null : Uint32Array.from(this.#indexes),
+      tsMin: this.#tsMin ?? 0n,
+      tsMax: this.#tsMax ?? 0n,
+      fields: this.#fields,
+      tombstones: this.#tombstones,
+    };
+  }
+
+  #accept(): void {
+    this.#accepted += 1;
+    this.#indexes.push(this.#received);
+  }
+
+  /** The careful path: finds the event's end, then does it; sets `at`. */
+  #careful(start: number): void {
+    const body = this.#body;
+    const found = valueEnd(body, start);
+    const end = found < 0 ? body.length : found;
+    this.at = end;
+    const before = this.#writer.at;
+    try {
+      if (end - start > limits.eventBytesMax) throw tooLarge(end - start);
+      this.#write(this.#eventAt(start, end));
+      this.#accept();
+    } catch (error) {
+      if (!(error instanceof EpsilonError) || error.code === "forbidden_field") throw error;
+      this.#writer.at = before;
+      const isSyntax = error.code === "bad_json";
+      if (isSyntax && this.#isArray) throw this.#brokenArray(error.message);
+      if (isSyntax || found < 0) {
+        // What is broken may have swallowed its neighbours: the next line that begins an event is one again.
+        this.at = Math.min(end, nextLine(body, start));
+        if (isSyntax) this.#unreadable += 1;
+      }
+      this.#rejected.push({ index: this.#received, code: error.code, message: error.message });
+    }
+  }
+
+  #eventAt(start: number, end: number): Event {
+    const slice = this.#body.subarray(start, end);
+    if (this.#fast === null && !isUtf8(slice)) {
+      throw new EpsilonError("bad_utf8", "bytes that are not UTF-8; convert the text, or name its encoding");
+    }
+    const node = parseStrictJson(slice.toString("utf8"));
+    if (!(node instanceof JsonObject)) {
+      throw new EpsilonError(
+        "not_an_object",
+        `an event is a JSON object, not ${slice.toString("utf8", 0, 50)}`,
+      );
+    }
+    const event = eventOf(node, this.#naming);
+    const { horizonMicros } = this.#options;
+    if (horizonMicros !== null && event.tsMicros <= horizonMicros) {
+      throw new EpsilonError(
+        "purged",
+        "it is older than what this collection keeps: at or below its horizon",
+      );
+    }
+    return event;
+  }
+
+  #write(event: Event): void {
+    this.#writer.event(event);
+    this.#noteTime(event.tsMicros);
+    if (event.deleted) this.#tombstones += 1;
+    for (const [name, value] of event.fields) {
+      const bit = typeof value === "string" ? 1 : typeof value === "number" ? 2 : 4;
+      this.#fields.set(name, (this.#fields.get(name) ?? 0) | bit);
+    }
+  }
+
+  #noteTime(tsMicros: bigint): void {
+    if (this.#tsMin === null || tsMicros < this.#tsMin) this.#tsMin = tsMicros;
+    if (this.#tsMax === null || tsMicros > this.#tsMax) this.#tsMax = tsMicros;
+  }
+
+  /** In an array a comma or the end follows. */
+  #afterElement(): void {
+    const byte = this.#body[this.at];
+    if (byte === 0x2c) {
+      this.at = skipSpace(this.#body, this.at + 1);
+      if (this.at < this.#body.length && this.#body[this.at] !== 0x5d) return;
+    } else if (byte === 0x5d) {
+      this.at = this.#endOfArray(this.at);
+      return;
+    }
+    throw this.#brokenArray('expected "," and an event, or "]"');
+  }
+
+  #endOfArray(at: number): number {
+    const end = skipSpace(this.#body, at + 1);
+    if (end < this.#body.length) throw this.#brokenArray("something follows the array");
+    return end;
+  }
+
+  #brokenArray(why: string): EpsilonError {
+    return new EpsilonError(
+      "bad_json",
+      `the array is broken at event ${this.#received}, byte ${this.at}: ${why}; nothing was stored`,
+    );
+  }
+}
+
+function tooLarge(sizeBytes: number): EpsilonError {
+  return new EpsilonError(
+    "event_too_large",
+    `an event of ${sizeBytes} bytes; at most ${limits.eventBytesMax}: keep large content elsewhere, and its address here`,
+  );
+}
