@@ -50,7 +50,7 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function createMetrics(store: EventStore, figures: ServerFigures): Metrics {
   const registry = new Registry();
   registerStore(registry, store);
-  registerCollections(registry, store);
+  const refreshCollections = registerCollections(registry, store);
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number): void => {
@@ -80,7 +80,10 @@ export function createMetrics(store: EventStore, figures: ServerFigures): Metric
   });
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    async text() {
+      await refreshCollections();
+      return registry.metrics();
+    },
     requestDone({ method, route, status, elapsedMs }) {
       requests.inc({ method, route, status });
       durations.observe({ method, route }, elapsedMs / 1000);
@@ -141,33 +144,33 @@ function registerStore(registry: Registry, store: EventStore): void {
 /** One more label value for each collection: whoever may append can make collections, so only the largest have one. */
 const labelledCollectionsMax = 100;
 
-function registerCollections(registry: Registry, store: EventStore): void {
+function registerCollections(registry: Registry, store: EventStore): () => Promise<void> {
   const registers = [registry];
   const labelNames = ["collection"];
   const total = new Gauge({ name: "epsilon_collections", help: "Collections there are", registers });
+  const events = new Gauge({
+    name: "epsilon_collection_events",
+    help: "Events in a collection (of the largest 100)",
+    labelNames,
+    registers,
+  });
   const bytes = new Gauge({
     name: "epsilon_collection_bytes",
-    help: "Bytes on disk of a collection (the largest 100)",
+    help: "Bytes on disk of a collection (of the largest 100)",
     labelNames,
     registers,
   });
-  new Gauge({
-    name: "epsilon_collection_events",
-    help: "Events in a collection (the largest 100)",
-    labelNames,
-    registers,
-    async collect() {
-      this.reset();
-      bytes.reset();
-      const collections = await collectionsOrNone(store);
-      total.set(collections.length);
-      const largest = [...collections].sort((one, other) => other.bytesOnDisk - one.bytesOnDisk);
-      for (const collection of largest.slice(0, labelledCollectionsMax)) {
-        this.set({ collection: collection.name }, collection.events);
-        bytes.set({ collection: collection.name }, collection.bytesOnDisk);
-      }
-    },
-  });
+  return async () => {
+    const collections = await collectionsOrNone(store);
+    total.set(collections.length);
+    events.reset();
+    bytes.reset();
+    const largest = [...collections].sort((one, other) => other.bytesOnDisk - one.bytesOnDisk);
+    for (const { name, ...info } of largest.slice(0, labelledCollectionsMax)) {
+      events.set({ collection: name }, info.events);
+      bytes.set({ collection: name }, info.bytesOnDisk);
+    }
+  };
 }
 
 /** A store that failed still has figures to show, and they are needed most then. */

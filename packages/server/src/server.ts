@@ -144,6 +144,10 @@ function admit(
     });
   });
   try {
+    if (request.headers.host === undefined && request.raw.httpVersion === "1.1") {
+      reply.header("connection", "close");
+      throw new EpsilonError("bad_request", "the header Host is missing, which HTTP/1.1 asks for");
+    }
     const origin = checkOrigin(request.headers, policy);
     if (origin !== null) reply.headers(corsHeaders(origin));
     context.closing.throwIfAborted();
@@ -204,6 +208,9 @@ function createNodeServer(
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: Math.ceil(Math.min(limits.headersMs, limits.requestMs) / 4),
+    // Node's own answer would not be in the form of ours; see admit.
+    requireHostHeader: false,
     keepAliveTimeout: limits.keepAliveMs,
     noDelay: true,
   };

@@ -76,7 +76,11 @@ export async function sendError(
   const { reply } = failure;
   const error = toEpsilonError(failure.error);
   report(context, request, { error, original: failure.error });
-  reply.removeHeader("content-encoding");
+  for (const name of ["content-encoding", "epsilon-next"]) {
+    reply.removeHeader(name);
+    // A stream that failed before its first byte has left its headers here.
+    if (!reply.raw.headersSent) reply.raw.removeHeader(name);
+  }
   for (const [name, value] of errorHeaders(error)) reply.header(name, value);
   if (!hasMuchToCome(request.raw)) {
     request.raw.resume();
@@ -162,8 +166,10 @@ function report(
   failure: { readonly error: EpsilonError; readonly original: unknown },
 ): void {
   const { error, original } = failure;
-  if (errors[error.code].kind === "caller" || error.status < 500) return;
-  if (error.code === "closed" || error.code === "query_out_of_memory") return;
+  // A full disk or a failed store is reported once, where it is met; not again by each request that meets it.
+  const isOurs =
+    error.code === "internal" || error.code === "io_error" || errors[error.code].kind === "damage";
+  if (!isOurs) return;
   context.env.report({
     level: "error",
     event: "request_failed",

@@ -55,13 +55,14 @@ interface Tail {
 async function streamTail(context: ServerContext, reply: FastifyReply, tail: Tail): Promise<void> {
   let next = tail.events.next();
   // A tail that cannot begin (no such collection, a bad id) says so at once; then the answer is a plain error.
-  await Promise.race([next, pause(context, openingMs, tail.stop.signal)]);
+  const opening = startPause(context, openingMs, tail.stop.signal);
+  await Promise.race([next, opening.over]).finally(opening.end);
   reply.hijack();
   const response = reply.raw;
   response.writeHead(200, { ...definedHeaders(reply), "content-type": "text/event-stream; charset=utf-8" });
   response.write(`retry: ${retryMs}\n\n`);
   try {
-    for (;;) {
+    while (!tail.stop.signal.aborted) {
       const item = await nextOrHeartbeat(context, next, { response, stop: tail.stop });
       if (item.done === true) break;
       await send(context, `id: ${item.value.id}\ndata: ${item.value.json}\n\n`, {
@@ -73,8 +74,8 @@ async function streamTail(context: ServerContext, reply: FastifyReply, tail: Tai
     response.end();
   } catch (error) {
     // The status is long sent: the reason goes into the stream, and the connection breaks off.
-    if (!response.destroyed)
-      response.write(`event: error\ndata: ${toJson(errorBody(toEpsilonError(error)))}\n\n`);
+    const body = toJson(errorBody(toEpsilonError(error)));
+    await writeLast(response, `event: error\ndata: ${body}\n\n`);
     response.destroy();
   } finally {
     await tail.events.return?.();
@@ -89,38 +90,62 @@ interface Line {
 /** The next event; until it comes, a comment every now and then. */
 async function nextOrHeartbeat(context: ServerContext, next: Promise<Next>, line: Line): Promise<Next> {
   for (;;) {
-    const waiting = new AbortController();
-    const signal = AbortSignal.any([waiting.signal, line.stop.signal]);
-    const silence = pause(context, context.limits.heartbeatMs, signal);
-    const item = await Promise.race([next, silence]);
-    waiting.abort();
+    const silence = startPause(context, context.limits.heartbeatMs, line.stop.signal);
+    const item = await Promise.race([next, silence.over]).finally(silence.end);
     if (item !== null) return item;
     if (line.stop.signal.aborted) return { done: true, value: undefined };
     await send(context, ": nothing new\n\n", line);
   }
 }
 
-/** Writes, and waits until the reader has taken enough. */
-async function send(context: ServerContext, text: string, line: Line): Promise<void> {
-  const { response, stop } = line;
-  if (response.destroyed || response.write(text)) return;
-  const drained = new AbortController();
-  const isDrained = new Promise<true>((resolve) => {
-    response.once("drain", () => resolve(true)).once("close", () => resolve(true));
-  });
-  const signal = AbortSignal.any([drained.signal, stop.signal]);
-  const stalled = pause(context, context.limits.tailStallMs, signal);
-  const outcome = await Promise.race([isDrained, stalled]);
-  drained.abort();
-  if (outcome === null) response.destroy();
+/** Writes, and waits until the reader has taken enough; one that takes nothing is broken off. */
+async function send(context: ServerContext, text: string, { response, stop }: Line): Promise<void> {
+  if (response.destroyed) stop.abort();
+  if (stop.signal.aborted || response.write(text)) return;
+  const stall = startPause(context, context.limits.tailStallMs, stop.signal);
+  response.once("drain", stall.end);
+  await stall.over;
+  response.off("drain", stall.end);
+  if (stall.wasEnded()) return;
+  stop.abort();
+  response.destroy();
 }
 
-/** null after a while, or as soon as the signal is aborted. */
-async function pause(context: ServerContext, ms: number, signal: AbortSignal): Promise<null> {
-  try {
-    await context.env.clock.sleep(ms, signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-  return null;
+/** Writes, and waits until the bytes have left, because whoever destroys a connection destroys what it still holds. */
+async function writeLast(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed) return;
+  await new Promise<void>((resolve) => {
+    response.once("close", () => resolve());
+    response.write(text, () => resolve());
+  });
+}
+
+interface Pause {
+  /** Settles after a while, or when it is ended, or when the tail stops. */
+  readonly over: Promise<null>;
+  readonly end: () => void;
+  /** Whether it was cut short. */
+  readonly wasEnded: () => boolean;
+}
+
+/**
+ * Starts a pause. The listener on `stop` is taken away again: `AbortSignal.any` would leave a trace on it for every
+ * event of a tail that may last for months.
+ */
+function startPause(context: ServerContext, ms: number, stop: AbortSignal): Pause {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  if (stop.aborted) end();
+  stop.addEventListener("abort", end, { once: true });
+  const sleep = async (): Promise<null> => {
+    try {
+      await context.env.clock.sleep(ms, ended.signal);
+    } catch (error) {
+      if (!ended.signal.aborted) throw error;
+    } finally {
+      stop.removeEventListener("abort", end);
+    }
+    return null;
+  };
+  return { over: sleep(), end, wasEnded: () => ended.signal.aborted };
 }
