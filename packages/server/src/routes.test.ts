@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EpsilonError } from "@epsilon/model";
+import { AssertionError, EpsilonError } from "@epsilon/model";
 import { event, fakeStore, lines, ndjson, uuid, withServer } from "./fixture.ts";
 
 const events = "/v1/collections/events/events";
@@ -324,14 +324,12 @@ test("other paths are 404, other methods 405, and all errors look alike", () =>
       ["POST", "/v1/collections", "GET, HEAD, OPTIONS"],
       ["TRACE", "/v1/instance", "GET, HEAD, OPTIONS"],
       ["GET", "/v1/collections/events/delete", "POST, OPTIONS"],
+      ["HEAD", "/v1/collections/events/tail", "GET, OPTIONS"],
     ];
     for (const [method, path, allow] of cases) {
       const reply = await fixture.ask(method, path);
-      assert.deepEqual(
-        [reply.status, reply.code, reply.headers["allow"]],
-        [405, "method_not_allowed", allow],
-        method,
-      );
+      const code = method === "HEAD" ? undefined : "method_not_allowed";
+      assert.deepEqual([reply.status, reply.code, reply.headers["allow"]], [405, code, allow], method);
       assert.ok(reply.headers["epsilon-instance"]);
     }
     const options = await fixture.ask("OPTIONS", events);
@@ -374,4 +372,13 @@ test("the store's errors keep their status, and bugs tell nothing", async () => 
       assert.equal(fixture.reports.length, code === "internal" ? 1 : 0);
     });
   }
+});
+
+test("a broken invariant is reported to whoever can end the process", async () => {
+  const fatal: unknown[] = [];
+  const store = fakeStore({ write: () => Promise.reject(new AssertionError("unreachable")) });
+  await withServer({ store, onFatal: (error) => fatal.push(error) }, async (fixture) => {
+    const reply = await fixture.post(events, "{}");
+    assert.deepEqual([reply.status, reply.code, fatal.length], [500, "internal", 1]);
+  });
 });

@@ -28,7 +28,7 @@ import {
   parseOrigin,
   preflightHeaders,
 } from "./origin.ts";
-import { methodsOf, routes } from "./routes/table.ts";
+import { methodsAt, methodsOf, routes } from "./routes/table.ts";
 
 /**
  * Starts a server over an open store. Settles when it listens.
@@ -164,8 +164,7 @@ function addRoute(
 ): void {
   const { tokens } = options;
   app.route({
-    // A tail has no head worth asking for: it would never end.
-    method: route.method === "GET" && !route.path.endsWith("/tail") ? ["GET", "HEAD"] : route.method,
+    method: methodsOf(route),
     url: route.path.replaceAll(/\{(\w+)\}/g, ":$1"),
     handler: async (request, reply) => {
       request.access = authorize(request, route, tokens);
@@ -177,7 +176,7 @@ function addRoute(
 /** No such path, no such method, or a question about either (CORS asks by OPTIONS). */
 async function answerNoRoute(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const path = request.url.split("?")[0] ?? "";
-  const methods = methodsOf(path);
+  const methods = methodsAt(path);
   if (methods.length === 0) {
     throw new EpsilonError(
       "not_found",

@@ -69,14 +69,15 @@ export const routes: readonly Route[] = [
   { method: "POST", path: "/v1/snapshots/{id}/confirm", scope: "admin", covers: "all", handle: snapshots },
 ];
 
-/** The methods that a path takes, HEAD among them where GET is; empty if there is no such path. */
-export function methodsOf(path: string): readonly string[] {
-  const methods = routes.filter((route) => matchesPath(route.path, path)).map(({ method }) => method);
-  return methods.includes("GET")
-    ? [...methods, "HEAD", "OPTIONS"]
-    : methods.length === 0
-      ? []
-      : [...methods, "OPTIONS"];
+/** The methods that a route is asked by. A tail has no head worth asking for: it would never end. */
+export function methodsOf({ method, handle }: Route): ("GET" | "HEAD" | "POST" | "DELETE")[] {
+  return method === "GET" && handle !== tailEvents ? ["GET", "HEAD"] : [method];
+}
+
+/** The methods that a path takes; empty if there is no such path. */
+export function methodsAt(path: string): readonly string[] {
+  const methods = routes.filter((route) => matchesPath(route.path, path)).flatMap(methodsOf);
+  return methods.length === 0 ? [] : [...methods, "OPTIONS"];
 }
 
 function matchesPath(pattern: string, path: string): boolean {
