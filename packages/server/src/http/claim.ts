@@ -4,17 +4,24 @@ import type { IncomingHttpHeaders } from "node:http";
 import { EpsilonError, parseCursor, parseGap, parseSourceName } from "@epsilon/model";
 import type { SourceClaim } from "@epsilon/store";
 
+const names = ["epsilon-source", "epsilon-after", "epsilon-cursor", "epsilon-gap"] as const;
+
+/** Whether any of the headers is there, right or wrong. */
+export function hasClaim(headers: IncomingHttpHeaders): boolean {
+  return names.some((name) => headers[name] !== undefined);
+}
+
 /**
  * The claim, or undefined for a plain write. Throws `bad_source`, `bad_cursor`, `bad_gap`.
  * What the instance stands at is for the store to compare.
  */
 export function parseClaim(headers: IncomingHttpHeaders): SourceClaim | undefined {
+  if (!hasClaim(headers)) return undefined;
   const source = header(headers, "epsilon-source");
   const after = header(headers, "epsilon-after");
   const cursor = header(headers, "epsilon-cursor");
   const gap = header(headers, "epsilon-gap");
   if (source === undefined) {
-    if (after === undefined && cursor === undefined && gap === undefined) return undefined;
     throw new EpsilonError("bad_source", "Epsilon-After, -Cursor and -Gap go with an Epsilon-Source");
   }
   parseSourceName(source);

@@ -6,7 +6,7 @@ import type { FastifyRequest } from "fastify";
 import type { Handler } from "../context.ts";
 import { sendJson } from "../http/answer.ts";
 import { readBody } from "../http/body.ts";
-import { parseClaim } from "../http/claim.ts";
+import { hasClaim, parseClaim } from "../http/claim.ts";
 import { collectionOf, queryParameters } from "../http/parameters.ts";
 import { allows } from "../tokens.ts";
 
@@ -15,14 +15,14 @@ export const writeEvents: Handler = async (context, request, reply) => {
   const { limits, budget, zstd, store } = context;
   const collection = collectionOf(request);
   const wait = parseWait(request);
-  const claim = parseClaim(request.headers);
   const appendOnly = request.access === null || !allows(request.access, "write", collection);
-  if (appendOnly && claim !== undefined) {
+  if (appendOnly && hasClaim(request.headers)) {
     throw new EpsilonError(
       "forbidden",
       "this token may only append; sources need a token with the scope write",
     );
   }
+  const claim = parseClaim(request.headers);
   const body = await readBody(request.raw, { bytesMax: limits.bodyBytesMax, budget, zstd });
   const write = { collection, body: body.bytes, wait, appendOnly };
   const answer = await writeAndRelease(
