@@ -88,6 +88,9 @@ test("crc32: the known value, and going on from a part", () => {
   assert.equal(crc32("123456789"), 0xcbf43926);
   const bytes = new TextEncoder().encode("123456789");
   assert.equal(crc32(bytes.subarray(4), crc32(bytes.subarray(0, 4))), 0xcbf43926);
+  // Views with and without memory behind them.
+  for (const empty of ["", new TextEncoder().encode(""), new Uint8Array(0), bytes.subarray(3, 3)])
+    assert.equal(crc32(empty, 0xcbf43926), 0xcbf43926);
 });
 
 test("a partial write leaves the rest of the buffers", () => {

@@ -21,7 +21,7 @@ export type Found =
 
 const readBytes = 4 * 1024 * 1024;
 const magicBytes = new TextEncoder().encode(magic);
-const newlineByte = 0x0a;
+const [magicByte = 0] = magicBytes;
 
 /** The name of the file whose first frame has the logical offset `start`. */
 export function fileName(start: number): string {
@@ -86,15 +86,13 @@ export class FrameFile {
 
   /** The next frame after `at`, which is inside something that does not verify. */
   async frameAfter(at: number): Promise<(Found & { readonly kind: "frame" }) | undefined> {
-    let place = at - this.start;
-    while (place < this.sizeBytes) {
-      const bytes = await this.#bytes(place, Math.min(readBytes, this.sizeBytes - place));
-      const newlineAt = bytes.indexOf(newlineByte);
-      if (newlineAt < 0) {
-        place += bytes.length;
-        continue;
-      }
-      place += newlineAt + 1;
+    // Not only at the beginnings of lines: the newline before the frame may be what is damaged.
+    for (let place = at - this.start + 1; place < this.sizeBytes; place += 1) {
+      await this.#bytes(place, 1);
+      const ahead = this.#window.subarray(place - this.#windowAt);
+      const hit = ahead.indexOf(magicByte);
+      place += hit < 0 ? ahead.length - 1 : hit;
+      if (hit < 0) continue;
       const start = await this.#bytes(place, magicBytes.length);
       if (!magicBytes.every((byte, index) => start[index] === byte)) continue;
       const found = await this.frameAt(this.start + place);
