@@ -7,7 +7,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Readable, Transform } from "node:stream";
+import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { EpsilonError } from "@epsilon/model";
 import type { ZstdCodec } from "./zstd.ts";
@@ -82,10 +82,7 @@ export async function readBody(request: IncomingMessage, options: BodyOptions): 
   waitingForContinue.get(request)?.writeContinue();
   waitingForContinue.delete(request);
   if (encoding === "identity") return collect(request, request, options);
-  if (encoding === "gzip")
-    return decodeStream(request, createGunzip({ chunkSize: decodeChunkBytes }), options);
-  const { createDecoder } = options.zstd;
-  if (createDecoder !== undefined) return decodeStream(request, createDecoder(), options);
+  if (encoding === "gzip") return decodeGzip(request, options);
   return decodeZstd(await collect(request, request, options), options);
 }
 
@@ -99,11 +96,8 @@ function decodeZstd(encoded: Body, { zstd, budget, bytesMax }: BodyOptions): Bod
   }
 }
 
-async function decodeStream(
-  request: IncomingMessage,
-  decoder: Transform & { readonly bytesWritten?: number },
-  options: BodyOptions,
-): Promise<Body> {
+async function decodeGzip(request: IncomingMessage, options: BodyOptions): Promise<Body> {
+  const decoder = createGunzip({ chunkSize: decodeChunkBytes });
   let encodedBytes = 0;
   const count = (chunk: Uint8Array): void => {
     encodedBytes += chunk.length;
@@ -113,7 +107,7 @@ async function decodeStream(
   try {
     const body = await collect(decoder, request, options);
     // A decoder that has seen the end of its data leaves what follows, without a word.
-    if (decoder.bytesWritten !== undefined && decoder.bytesWritten < encodedBytes) {
+    if (decoder.bytesWritten < encodedBytes) {
       body.release();
       throw new EpsilonError("bad_encoding", "the body goes on after the end of its encoded data");
     }

@@ -1,20 +1,17 @@
 /**
- * zstd, by Node where it has it (from 22.15 on), else by two WebAssembly builds of the reference code, which work on
- * whole pieces only: a body is decoded in one go once it is there, and a stream is encoded as one frame a chunk.
+ * zstd by two WebAssembly builds of the reference code, on every Node alike: Node 20 has none, and the streams of later
+ * ones take a body of several frames for one that ends after the first. They work on whole pieces: a body is decoded in
+ * one go once it is there, and a stream is encoded as one frame a chunk.
  *
  * A body says in its frame and block headers how large it may get (RFC 8878, 3.1.1), so a bomb is refused before
  * anything is decoded.
  */
 
-import type { Transform } from "node:stream";
-import * as zlib from "node:zlib";
 import { EpsilonError } from "@epsilon/model";
 import { Zstd } from "@hpcc-js/wasm-zstd";
 import { ZSTDDecoder } from "zstddec";
 
 export interface ZstdCodec {
-  /** Node's own stream, where there is one. */
-  readonly createDecoder: (() => Transform) | undefined;
   /** Throws `bad_encoding`, and `body_too_large` where the result would be larger than `bytesMax`. */
   decode(bytes: Uint8Array, bytesMax: number): Uint8Array;
   /** One frame. */
@@ -28,21 +25,14 @@ const magic = 0xfd2fb528;
 /** Fast, and still better than gzip at its default. */
 const encodeLevel = 1;
 
-/** Loads what this Node needs. */
+/** Loads both. */
 export async function loadZstd(): Promise<ZstdCodec> {
   const decoder = new ZSTDDecoder();
   const [encoder] = await Promise.all([Zstd.load(), decoder.init()]);
   return {
-    createDecoder: nodeDecoder(),
     decode: (bytes, bytesMax) => decodeWhole(decoder, bytes, bytesMax),
     encode: (bytes) => encoder.compress(bytes, encodeLevel),
   };
-}
-
-/** `zlib.createZstdDecompress` of newer Nodes, which the types of Node 20 do not know. */
-function nodeDecoder(): (() => Transform) | undefined {
-  const create: unknown = Reflect.get(zlib, "createZstdDecompress");
-  return typeof create === "function" ? (create as () => Transform) : undefined;
 }
 
 function decodeWhole(decoder: ZSTDDecoder, bytes: Uint8Array, bytesMax: number): Uint8Array {
