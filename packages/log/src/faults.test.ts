@@ -7,6 +7,8 @@ import { EpsilonError } from "@epsilon/model";
 import fc from "fast-check";
 import { appendAll, bytes, contents, directory, open, worldWith } from "./fixture.ts";
 
+const only = `${directory}/00000000000000000000.log`;
+
 test("a failed sync is final: all that wait and all that come are refused", async () => {
   const world = await worldWith(["a:1"]);
   const log = await open(world);
@@ -86,6 +88,34 @@ test("a cut that fails after a full disk is final", async () => {
   world.disk.failNext({ op: "truncate", code: "io_error" });
   await assert.rejects(log.append("b", []).durable, { code: "store_failed" });
   assert.equal(log.failure?.code, "store_failed");
+});
+
+test("what a killed process left unsynced is either cut or durable once the log is open", async () => {
+  const whole = (await worldWith(["a:1", "b:2"])).disk.bytesOf(only);
+  for (let seed = 0; seed < 50; seed += 1) {
+    const world = createSimEnv(seed);
+    await world.files.makeDirectory(directory);
+    const left = await world.files.open(only, "create");
+    await left.append([whole]);
+    const log = await open(world.boot());
+    assert.deepEqual(await contents(log), ["a:1", "b:2"]);
+    world.crash();
+    assert.deepEqual(await contents(await open(world.boot())), ["a:1", "b:2"]);
+  }
+});
+
+test("a crash during trim leaves no hole", async () => {
+  for (let seed = 0; seed < 100; seed += 1) {
+    const frames = ["a:1", "b:2", "c:3", "d:4", "e:5"];
+    const world = createSimEnv(seed);
+    const log = await open(world.boot(), 1);
+    await appendAll(log, frames);
+    world.disk.crashAfter(seed % 8);
+    await log.trim(log.endOffset).catch(() => undefined);
+    world.crash();
+    const found = await contents(await open(world.boot(), 1));
+    assert.deepEqual(found, frames.slice(frames.length - found.length));
+  }
 });
 
 const step = fc.oneof(
