@@ -120,7 +120,8 @@ export function pointStart(key: bigint, size: PointSize, zone: string): bigint {
   const grid = pointGrid(size);
   const from = key * grid.width + grid.origin;
   const start = startOf(from, grid.counts, zone);
-  return start < tsMicrosMin ? tsMicrosMin : start;
+  if (start < tsMicrosMin) return tsMicrosMin;
+  return start;
 }
 
 function startOf(from: bigint, counts: PointGrid["counts"], zone: string): bigint {

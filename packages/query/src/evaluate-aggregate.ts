@@ -1,7 +1,7 @@
 /** Aggregates over an array of events, as plainly as they can be said. What DuckDB computes must be the same. */
 
 import { assert, compareValues, type Event, unreachable } from "@epsilon/model";
-import { matches, valueOf } from "./matches.ts";
+import { fieldOf, matches } from "./matches.ts";
 import type { AnswerValue, Column } from "./query.ts";
 
 interface Moment {
@@ -20,7 +20,7 @@ export function aggregate(column: Column, events: readonly Event[], moment: Mome
     assert(column.aggregate === "count" || column.aggregate === "rate", `${column.aggregate} of no field`);
     return own.length;
   }
-  const values = own.map((event) => valueOf(event, field)).filter((value) => value !== undefined);
+  const values = own.map((event) => fieldOf(event, field)).filter((value) => value !== undefined);
   const numbers = values.filter((value) => typeof value === "number");
   switch (column.aggregate) {
     case "count":

@@ -24,7 +24,7 @@ import {
   pointStart,
 } from "./calendar.ts";
 import { aggregate } from "./evaluate-aggregate.ts";
-import { matches, valueOf } from "./matches.ts";
+import { fieldOf, matches } from "./matches.ts";
 import { fieldNotes, truncatedNote } from "./plan-notes.ts";
 import { columnsOf, type Direction, directionOf, isRaw, type OrderKey, orderOf } from "./plan-order.ts";
 import { pointSeconds, seriesRow, spanSeconds, summaryRow } from "./plan-row.ts";
@@ -86,7 +86,7 @@ function rawEvents(query: Query, events: readonly Event[]): Found {
   const sorted = [...events].sort((a, b) => {
     for (const { name, descending } of query.orderBy) {
       if (name === "_ts") break;
-      const [left, right] = [valueOf(a, name) ?? null, valueOf(b, name) ?? null];
+      const [left, right] = [fieldOf(a, name) ?? null, fieldOf(b, name) ?? null];
       const order = compareIn(directionOf(descending, query.descending), left, right);
       if (order !== 0) return order;
     }
@@ -169,9 +169,9 @@ function keyValue(
 function groupValue(group: GroupBy, event: Event, zone: string): AnswerValue {
   switch (group.kind) {
     case "field":
-      return valueOf(event, group.field) ?? null;
+      return fieldOf(event, group.field) ?? null;
     case "bucket": {
-      const value = valueOf(event, group.field);
+      const value = fieldOf(event, group.field);
       if (typeof value !== "number") return null;
       const floor = Math.floor(value / group.width) * group.width + 0;
       return Number.isFinite(floor) ? floor : null;

@@ -36,11 +36,11 @@ function matchesOne(filter: Filter, event: Event, moment: Moment): boolean {
     case "in":
       return filter.values.some((value) => compares(event, filter.field, "=", value, moment));
     case "text": {
-      const value = filter.field === "_ts" ? undefined : valueOf(event, filter.field);
+      const value = filter.field === "_ts" ? undefined : fieldOf(event, filter.field);
       return typeof value === "string" && textMatches(filter.op, value, filter.value);
     }
     case "exists":
-      return valueOf(event, filter.field) !== undefined;
+      return fieldOf(event, filter.field) !== undefined;
     case "any":
       return filter.filters.some((inner) => matchesOne(inner, event, moment));
     case "all":
@@ -51,7 +51,7 @@ function matchesOne(filter: Filter, event: Event, moment: Moment): boolean {
 }
 
 /** A field's value in an event; `_ts` as RFC 3339, `_id` and `_rev` as they stand. */
-export function valueOf(event: Event, field: string): FieldValue | undefined {
+export function fieldOf(event: Event, field: string): FieldValue | undefined {
   if (field === "_ts") return formatTimestamp(event.tsMicros);
   if (field === "_id") return event.id;
   if (field === "_rev") return event.rev;
@@ -81,7 +81,7 @@ function compares(event: Event, field: string, op: ComparisonOp, value: FieldVal
     if (micros === null) return false;
     return holds(op, event.tsMicros < micros ? -1 : event.tsMicros > micros ? 1 : 0);
   }
-  const given = valueOf(event, field);
+  const given = fieldOf(event, field);
   if (given === undefined || typeof given !== typeof value) return false;
   const wanted = field === "_id" ? (parseUuid(String(value)) ?? value) : value;
   return holds(op, compareValues(given, wanted));

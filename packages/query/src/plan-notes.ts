@@ -77,25 +77,27 @@ function usedAs(aggregate: Aggregate): Use["as"] {
 }
 
 function filterUses(filters: readonly Filter[]): readonly Use[] {
-  return filters.flatMap((filter): readonly Use[] => {
-    switch (filter.kind) {
-      case "compare":
-        return [{ field: filter.field, as: typeof filter.value as FieldType }];
-      case "in":
-        return filter.values.length === 0
-          ? [{ field: filter.field, as: null }]
-          : filter.values.map((value) => ({ field: filter.field, as: typeof value as FieldType }));
-      case "text":
-        return [{ field: filter.field, as: "string" }];
-      case "exists":
-        return [{ field: filter.field, as: null }];
-      case "any":
-      case "all":
-        return filterUses(filter.filters);
-      case "not":
-        return filterUses([filter.filter]);
-    }
-  });
+  return filters.flatMap(usesOfFilter);
+}
+
+function usesOfFilter(filter: Filter): readonly Use[] {
+  switch (filter.kind) {
+    case "compare":
+      return [{ field: filter.field, as: typeof filter.value as FieldType }];
+    case "in":
+      return filter.values.length === 0
+        ? [{ field: filter.field, as: null }]
+        : filter.values.map((value) => ({ field: filter.field, as: typeof value as FieldType }));
+    case "text":
+      return [{ field: filter.field, as: "string" }];
+    case "exists":
+      return [{ field: filter.field, as: null }];
+    case "any":
+    case "all":
+      return filterUses(filter.filters);
+    case "not":
+      return usesOfFilter(filter.filter);
+  }
 }
 
 function listed(types: ReadonlySet<FieldType>): string {

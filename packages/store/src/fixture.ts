@@ -64,6 +64,17 @@ export class StoreFixture {
     return fixture;
   }
 
+  /** A folder that another fixture has closed, with other options. */
+  static async reopen(
+    kind: StoreKind,
+    directory: string,
+    options: Omit<OpenOptions, "directory">,
+  ): Promise<StoreFixture> {
+    const fixture = new StoreFixture(kind, directory, options);
+    await fixture.start();
+    return fixture;
+  }
+
   async start(): Promise<void> {
     const options = { ...this.#options, directory: this.directory };
     this.store = await (this.#kind === "embedded" ? openEmbeddedStore : openMemoryStore)(this.env, options);

@@ -57,8 +57,12 @@ export class Purger {
     return this.#stopped;
   }
 
-  /** Runs until the signal is aborted; `finished` settles then. */
-  start(signal: AbortSignal): void {
+  /**
+   * Runs until the signal is aborted; `finished` settles then. Settles itself once the horizons are where the clock
+   * says, so that what they forbid is refused from the first request on.
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#tick();
     this.finished = this.#run(signal).catch((error: unknown) => {
       if (!signal.aborted) this.#options.failed(error);
     });
@@ -66,8 +70,8 @@ export class Purger {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#tick();
       await this.#env.clock.sleep(this.#options.everyMs, signal);
+      await this.#tick();
     }
   }
 

@@ -173,7 +173,7 @@ class Store implements EventStore {
       this.#writer.takeDurable(frame).catch((error: unknown) => this.#failed(error));
       if (this.#pressure.isFull) await this.#loop.waitFor(end);
     }
-    this.#purger.start(this.#closing.signal);
+    await this.#purger.start(this.#closing.signal);
   }
 
   write(request: WriteRequest): Promise<WriteAnswer> {
