@@ -123,7 +123,7 @@ export function placed(source: string, at: number, error: unknown): unknown {
   const line = before.split("\n").length;
   const column = at - (before.lastIndexOf("\n") + 1) + 1;
   return new EpsilonError("bad_query", `line ${line}, column ${column}: ${error.message}`, {
-    details: { ...error.details, line, column },
+    details: { expected: error.message, ...error.details, line, column },
     cause: error,
   });
 }

@@ -1,7 +1,19 @@
 /** Filters in the query object: `{"field","op","value"}`, `{"any":[…]}`, `{"all":[…]}`, `{"not":…}`; a list is all of it. */
 
 import type { FieldValue } from "@epsilon/model";
-import { allOf, anyOf, badQuery, fieldName, filterValue, listOf, textFilter } from "./normal-form.ts";
+import {
+  allOf,
+  anyOf,
+  badQuery,
+  checkNesting,
+  compareFilter,
+  fieldName,
+  inFilter,
+  listOf,
+  nestingMax,
+  textFilter,
+} from "./normal-form.ts";
+import { at, described, objectOf, textOf } from "./object-shape.ts";
 import type { ComparisonOp, Filter } from "./query.ts";
 
 const comparisons: Readonly<Record<string, ComparisonOp>> = {
@@ -15,17 +27,18 @@ const comparisons: Readonly<Record<string, ComparisonOp>> = {
   ">=": ">=",
 };
 const ops = ["=", "!=", "<", "<=", ">", ">=", "in", "contains", "starts_with", "matches", "exists"];
-const depthMax = 100;
+/** A list at the top is a level here, and none of the conditions. */
+const depthMax = nestingMax + 1;
 
 /** A list of filters, all of which have to match; a single one will do. Throws `bad_query`. */
 export function filtersFromObject(value: unknown, path: string): readonly Filter[] {
   if (Array.isArray(value) && value.length === 0) return [];
-  return listOf(filterFromObject(value, path, 0));
+  return at(path, () => checkNesting(listOf(filterFromObject(value, path, 0))));
 }
 
 /** One filter. Throws `bad_query`. */
 export function filterFromObject(value: unknown, path: string, depth: number): Filter {
-  if (depth > depthMax) throw badQuery(`${path.slice(0, 100)}…: nested deeper than ${depthMax} levels`);
+  if (depth > depthMax) throw badQuery(`conditions nested in more than ${nestingMax} levels`);
   if (Array.isArray(value)) return allOf(many(value, path, depth));
   const object = objectOf(value, path, [
     "field",
@@ -54,25 +67,30 @@ function many(list: readonly unknown[], path: string, depth: number): readonly F
 }
 
 function condition(object: Readonly<Record<string, unknown>>, path: string): Filter {
+  return at(path, () => conditionOf(object, path));
+}
+
+function conditionOf(object: Readonly<Record<string, unknown>>, path: string): Filter {
   const field = one(object, path, ["field", "name", "column"]);
   const op = one(object, path, ["op", "condition"]).toLowerCase().replaceAll(" ", "_");
   const { value } = object;
   const comparison = Object.hasOwn(comparisons, op) ? comparisons[op] : undefined;
   if (comparison !== undefined) {
-    return { kind: "compare", field: fieldName(field), op: comparison, value: valueAt(field, value, path) };
+    return compareFilter(field, comparison, valueAt(value, path));
   }
   switch (op) {
     case "in":
-      return { kind: "in", field: fieldName(field), values: valuesAt(field, value, path) };
+      return inFilter(field, valuesAt(value, path));
     case "not_in":
-      return {
-        kind: "not",
-        filter: { kind: "in", field: fieldName(field), values: valuesAt(field, value, path) },
-      };
+      return { kind: "not", filter: inFilter(field, valuesAt(value, path)) };
     case "contains":
     case "starts_with":
     case "matches":
-      return textFilter(field, op, textOf(value, `${path}.value is a text`));
+      return textFilter(
+        field,
+        op,
+        at(`${path}.value`, () => textOf(value)),
+      );
     case "exists": {
       const exists: Filter = { kind: "exists", field: fieldName(field) };
       if (value === undefined || value === null || value === true) return exists;
@@ -84,18 +102,16 @@ function condition(object: Readonly<Record<string, unknown>>, path: string): Fil
   }
 }
 
-function valuesAt(field: string, value: unknown, path: string): readonly FieldValue[] {
+function valuesAt(value: unknown, path: string): readonly FieldValue[] {
   if (!Array.isArray(value) || value.length === 0)
     throw badQuery(`${path}.value is a list of values, for "in"`);
-  return value.map((item) => valueAt(field, item, path));
+  return value.map((item) => valueAt(item, path));
 }
 
-function valueAt(field: string, value: unknown, path: string): FieldValue {
-  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
-    return filterValue(field, value);
-  }
+function valueAt(value: unknown, path: string): FieldValue {
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
   const hint = value === null || value === undefined ? ' ("exists" asks whether there is one)' : "";
-  throw badQuery(`${path}.value is a text, a number, true or false${hint}`);
+  throw badQuery(`${path}.value is a text, a number, true or false, not ${described(value)}${hint}`);
 }
 
 /** A member that goes by several names. */
@@ -104,7 +120,7 @@ function one(object: Readonly<Record<string, unknown>>, path: string, names: rea
   const [name, other] = given;
   if (name === undefined) throw badQuery(`${path}.${names[0]} is missing`);
   if (other !== undefined) throw badQuery(`${path}: ${name} and ${other} say the same thing, give one`);
-  return textOf(object[name], `${path}.${name} is a text`);
+  return at(`${path}.${name}`, () => textOf(object[name]));
 }
 
 /** The contract's JSON object for a filter. */
@@ -123,25 +139,4 @@ export function filterToObject(filter: Filter): Record<string, unknown> {
     case "not":
       return { not: filterToObject(filter.filter) };
   }
-}
-
-/** An object that has no other keys than these. Throws `bad_query`. */
-export function objectOf(
-  value: unknown,
-  path: string,
-  keys: readonly string[],
-): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw badQuery(`${path} is an object`);
-  const unknown = Object.keys(value).find((key) => !keys.includes(key));
-  if (unknown !== undefined) {
-    throw badQuery(`${path} has no ${JSON.stringify(unknown.slice(0, 100))}: there are ${keys.join(", ")}`);
-  }
-  return value as Readonly<Record<string, unknown>>;
-}
-
-/** A text. Throws `bad_query` with what was expected. */
-export function textOf(value: unknown, expected: string): string {
-  if (typeof value === "string") return value;
-  throw badQuery(`expected ${expected}, not ${JSON.stringify(value)?.slice(0, 50) ?? "nothing"}`);
 }

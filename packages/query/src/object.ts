@@ -3,17 +3,20 @@
 import { EpsilonError, parseCollectionName } from "@epsilon/model";
 import { columnName, groupName } from "./column-name.ts";
 import {
+  aggregateOf,
   badQuery,
   bucketGroup,
   emptyQuery,
   fieldGroup,
+  freeze,
   makeColumn,
   makeLimit,
   makePointSize,
   makeQuery,
   partGroup,
 } from "./normal-form.ts";
-import { filtersFromObject, filterToObject, objectOf, textOf } from "./object-filter.ts";
+import { filtersFromObject, filterToObject } from "./object-filter.ts";
+import { at, isGiven, objectOf, textOf } from "./object-shape.ts";
 import type { Column, GroupBy, OrderBy, Query } from "./query.ts";
 import { checkTime, checkTimezone } from "./time.ts";
 
@@ -53,26 +56,18 @@ export function parseQueryObject(value: unknown): Query {
     filters: filtersFromObject(object["filters"] ?? [], "filters"),
     timeRange: {
       ...(isGiven(range["start"])
-        ? { start: at("time_range.start", () => checkTime(textOf(range["start"], "a time"))) }
+        ? { start: at("time_range.start", () => checkTime(textOf(range["start"]))) }
         : {}),
-      ...(isGiven(range["end"])
-        ? { end: at("time_range.end", () => checkTime(textOf(range["end"], "a time"))) }
-        : {}),
+      ...(isGiven(range["end"]) ? { end: at("time_range.end", () => checkTime(textOf(range["end"]))) } : {}),
     },
     orderBy: listAt(object["order_by"], "order_by").map((item, index) =>
       orderOf(item, `order_by[${index}]`, names),
     ),
     descending: flagAt(object["descending"], "descending"),
-    ...(isGiven(limit)
-      ? { limit: at("limit", () => makeLimit(typeof limit === "number" ? limit : Number.NaN)) }
-      : {}),
+    ...(isGiven(limit) ? { limit: at("limit", () => makeLimit(numberOf(limit))) } : {}),
     others: flagAt(object["others"], "others"),
-    ...(isGiven(pointSize)
-      ? { pointSize: at("point_size", () => makePointSize(textOf(pointSize, "a text"))) }
-      : {}),
-    ...(isGiven(timezone)
-      ? { timezone: at("timezone", () => checkTimezone(textOf(timezone, "a name"))) }
-      : {}),
+    ...(isGiven(pointSize) ? { pointSize: at("point_size", () => makePointSize(textOf(pointSize))) } : {}),
+    ...(isGiven(timezone) ? { timezone: at("timezone", () => checkTimezone(textOf(timezone))) } : {}),
     sources: flagAt(object["sources"], "sources"),
   });
 }
@@ -81,8 +76,9 @@ export function parseQueryObject(value: unknown): Query {
 export function parseRequestObject(value: unknown, parse: (q: string) => Query): Query {
   if (typeof value !== "object" || value === null || !("q" in value)) return parseQueryObject(value);
   const object = objectOf(value, "the query", ["q", "sources"]);
-  const query = parse(textOf(object["q"], "q is a text"));
-  return isGiven(object["sources"]) ? { ...query, sources: flagAt(object["sources"], "sources") } : query;
+  const query = parse(at("q", () => textOf(object["q"])));
+  if (!isGiven(object["sources"])) return query;
+  return freeze({ ...query, sources: flagAt(object["sources"], "sources") });
 }
 
 /** The contract's JSON object for a query: `parseQueryObject` gives the same query again. */
@@ -116,13 +112,12 @@ function columnOf(value: unknown, path: string): Column {
   return at(path, () => {
     if (typeof value === "string") return makeColumn({ aggregate: value });
     const object = objectOf(value, path, ["aggregate", "field", "name", "column", "filters", "as"]);
-    const field = fieldIn(object);
-    const filters = object["filters"];
+    const { filters, as } = object;
     return makeColumn({
-      aggregate: textOf(object["aggregate"], "aggregate is a text"),
-      field,
+      aggregate: at(`${path}.aggregate`, () => aggregateOf(textOf(object["aggregate"]))),
+      field: fieldIn(object, path),
       filters: isGiven(filters) ? filtersFromObject(filters, `${path}.filters`) : undefined,
-      as: isGiven(object["as"]) ? textOf(object["as"], "as is a text") : undefined,
+      as: isGiven(as) ? at(`${path}.as`, () => textOf(as)) : undefined,
     });
   });
 }
@@ -131,34 +126,44 @@ function groupOf(value: unknown, path: string): GroupBy {
   return at(path, () => {
     if (typeof value === "string") return fieldGroup(value);
     const object = objectOf(value, path, ["field", "name", "column", "bucket", "part"]);
-    const field = fieldIn(object);
+    const field = fieldIn(object, path);
     if (field === undefined) throw badQuery("field is missing");
     const { bucket, part } = object;
     if (isGiven(bucket) && isGiven(part)) throw badQuery("bucket or part, not both");
-    if (isGiven(bucket)) return bucketGroup(field, typeof bucket === "number" ? bucket : Number.NaN);
-    if (isGiven(part)) return partGroup(textOf(part, "part is a text"), field);
+    if (isGiven(bucket)) return at(`${path}.bucket`, () => bucketGroup(field, numberOf(bucket)));
+    if (isGiven(part)) return at(`${path}.part`, () => partGroup(textOf(part), field));
     return fieldGroup(field);
   });
 }
 
 /** `field`, which may also be called `name` or `column`. */
-function fieldIn(object: Readonly<Record<string, unknown>>): string | undefined {
+function fieldIn(object: Readonly<Record<string, unknown>>, path: string): string | undefined {
   const given = (["field", "name", "column"] as const).filter((key) => isGiven(object[key]));
   const [key, other] = given;
   if (other !== undefined) throw badQuery(`${key} and ${other} both name the field: give one`);
-  return key === undefined ? undefined : textOf(object[key], `${key} is a text`);
+  return key === undefined ? undefined : at(`${path}.${key}`, () => textOf(object[key]));
 }
 
-/** `"name"`, `"name asc"` or `"name desc"`; a name that ends in such a word itself is found among the answer's. */
+/**
+ * `"name"`, `"name asc"` or `"name desc"`. A name may itself end in such a word or have spaces around it, so a name that
+ * the answer has is taken to the letter; only for want of one are spaces forgiven. Events have no names to look among.
+ */
 function orderOf(value: unknown, path: string, names: readonly string[]): OrderBy {
   return at(path, () => {
-    const text = textOf(value, 'a text such as "sum(bytes) desc"').trim();
+    const text = textOf(value);
+    const exact = directed(text);
+    if (names.includes(exact.name)) return exact;
     if (names.includes(text)) return { name: text, descending: false };
-    const [, name, direction] = /^(.*\S)\s+(asc|desc)$/isu.exec(text) ?? [];
-    return name === undefined
-      ? { name: text, descending: false }
-      : { name, descending: direction?.toLowerCase() === "desc" };
+    if (names.length === 0) return exact;
+    const { name, descending } = directed(text.trim());
+    return { name: name.trim(), descending };
   });
+}
+
+function directed(text: string): OrderBy {
+  const [, name, direction] = /^(.+)\s(asc|desc)$/is.exec(text) ?? [];
+  if (name === undefined || direction === undefined) return { name: text, descending: false };
+  return { name, descending: direction.toLowerCase() === "desc" };
 }
 
 function orderToText({ name, descending }: OrderBy): string {
@@ -199,22 +204,6 @@ function flagAt(value: unknown, path: string): boolean {
   throw badQuery(`${path} is true or false`);
 }
 
-/** `null` is as good as absent. */
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-/** Errors within name the place. */
-function at<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (
-      !(error instanceof EpsilonError) ||
-      error.message.startsWith(`${path}:`) ||
-      error.message.startsWith(`${path}.`)
-    )
-      throw error;
-    throw new EpsilonError("bad_query", `${path}: ${error.message}`, { cause: error });
-  }
+function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : Number.NaN;
 }

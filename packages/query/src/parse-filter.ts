@@ -9,11 +9,21 @@
  */
 
 import type { FieldValue } from "@epsilon/model";
-import { allOf, anyOf, fieldName, filterValue, listOf, textFilter } from "./normal-form.ts";
+import {
+  allOf,
+  anyOf,
+  checkNesting,
+  compareFilter,
+  fieldName,
+  filterValue,
+  freeze,
+  inFilter,
+  listOf,
+  nestingMax,
+  textFilter,
+} from "./normal-form.ts";
 import type { ComparisonOp, Filter } from "./query.ts";
 import { Reader } from "./reader.ts";
-
-const depthMax = 100;
 
 const comparisons: Readonly<Record<string, ComparisonOp>> = {
   "=": "=",
@@ -32,12 +42,12 @@ export function parseFilter(text: string): readonly Filter[] {
   if (reader.peek().kind === "end") return [];
   const filters = parseConditions(reader);
   if (reader.peek().kind !== "end") throw reader.expected("AND, OR or the end");
-  return filters;
+  return freeze(filters);
 }
 
 /** A condition, as the list of what has to hold. */
 export function parseConditions(reader: Reader): readonly Filter[] {
-  return listOf(parseAny(reader, 0));
+  return reader.here(() => checkNesting(listOf(parseAny(reader, 0))));
 }
 
 function parseAny(reader: Reader, depth: number): Filter {
@@ -53,7 +63,7 @@ function parseAll(reader: Reader, depth: number): Filter {
 }
 
 function parseOne(reader: Reader, depth: number): Filter {
-  if (depth > depthMax) throw reader.expected(`a condition nested in at most ${depthMax} levels`);
+  if (depth > nestingMax) throw reader.expected(`a condition nested in at most ${nestingMax} levels`);
   if (reader.symbol("(")) {
     const inner = parseAny(reader, depth + 1);
     reader.expectSymbol(")");
@@ -76,8 +86,10 @@ function isTest(reader: Reader, ahead: number): boolean {
 
 function parseTest(reader: Reader, field: string): Filter {
   if (isTest(reader, 0)) {
-    const op = comparisons[reader.next().text] as ComparisonOp;
-    return { kind: "compare", field, op, value: parseValue(reader, field) };
+    return reader.here(() => {
+      const op = comparisons[reader.next().text] as ComparisonOp;
+      return compareFilter(field, op, parseValue(reader, field));
+    });
   }
   if (reader.keyword("IS", "NULL")) return { kind: "not", filter: { kind: "exists", field } };
   if (reader.keyword("IS", "NOT", "NULL")) return { kind: "exists", field };
@@ -88,12 +100,15 @@ function parseTest(reader: Reader, field: string): Filter {
 
 function parseWordTest(reader: Reader, field: string): Filter {
   if (reader.keyword("EXISTS")) return { kind: "exists", field };
-  if (reader.keyword("IN")) {
-    reader.expectSymbol("(");
-    const values = [parseValue(reader, field)];
-    while (reader.symbol(",")) values.push(parseValue(reader, field));
-    reader.expectSymbol(")");
-    return { kind: "in", field, values };
+  if (reader.isKeyword("IN")) {
+    return reader.here(() => {
+      reader.next();
+      reader.expectSymbol("(");
+      const values = [parseValue(reader, field)];
+      while (reader.symbol(",")) values.push(parseValue(reader, field));
+      reader.expectSymbol(")");
+      return inFilter(field, values);
+    });
   }
   const op = reader.keyword("CONTAINS")
     ? "contains"

@@ -3,7 +3,6 @@
  * order, each at most once. docs/query-language.md is the page for people.
  */
 
-import { EpsilonError, limits } from "@epsilon/model";
 import { columnName, groupName } from "./column-name.ts";
 import { placed } from "./lexer.ts";
 import {
@@ -29,13 +28,6 @@ type Draft = { -readonly [Key in keyof Query]: Query[Key] };
 
 /** A query from its text. Throws `bad_query`: the message names line and column, and what was expected. */
 export function parseQuery(text: string): Query {
-  const sizeBytes = new TextEncoder().encode(text).length;
-  if (sizeBytes > limits.queryTextBytesMax) {
-    throw new EpsilonError(
-      "bad_query",
-      `the query has ${sizeBytes} bytes, at most ${limits.queryTextBytesMax}`,
-    );
-  }
   return new QueryParser(text).parse();
 }
 
@@ -98,8 +90,9 @@ class QueryParser {
     else if (this.#begins("TIMEZONE")) draft.timezone = this.#timezone();
     else if (this.#begins("SOURCES")) draft.sources = true;
     else {
+      const first = reader.isAtStart() ? "SELECT, " : "";
       throw reader.expected(
-        "WHERE, GROUP BY, ORDER BY, DESCENDING, LIMIT, OTHERS, POINT SIZE, SINCE, UNTIL, TIMEZONE, FROM, SOURCES or the end",
+        `${first}WHERE, GROUP BY, ORDER BY, DESCENDING, LIMIT, OTHERS, POINT SIZE, SINCE, UNTIL, TIMEZONE, FROM, SOURCES or the end`,
       );
     }
   }

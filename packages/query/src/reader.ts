@@ -1,6 +1,6 @@
 /** Reads tokens one after another: what the parsers of filters and of whole queries stand on. */
 
-import type { EpsilonError } from "@epsilon/model";
+import { EpsilonError, limits } from "@epsilon/model";
 import { placed, placeError, type Token, tokenize } from "./lexer.ts";
 
 export class Reader {
@@ -8,8 +8,16 @@ export class Reader {
   readonly #tokens: readonly Token[];
   #at = 0;
 
-  /** Throws `bad_query` where no word begins. */
+  /** Throws `bad_query` where no word begins, and for a text that is too long. */
   constructor(source: string) {
+    const sizeBytes = new TextEncoder().encode(source).length;
+    if (sizeBytes > limits.queryTextBytesMax) {
+      throw new EpsilonError(
+        "bad_query",
+        `the query has ${sizeBytes} bytes, at most ${limits.queryTextBytesMax}`,
+        { details: { line: 1, column: 1, expected: `at most ${limits.queryTextBytesMax} bytes` } },
+      );
+    }
     this.source = source;
     this.#tokens = tokenize(source);
   }
@@ -17,6 +25,10 @@ export class Reader {
   /** The token `ahead` of the next one. */
   peek(ahead = 0): Token {
     return this.#tokens[Math.min(this.#at + ahead, this.#tokens.length - 1)] as Token;
+  }
+
+  isAtStart(): boolean {
+    return this.#at === 0;
   }
 
   next(): Token {
@@ -29,7 +41,11 @@ export class Reader {
   isKeyword(...words: readonly string[]): boolean {
     return words.every((word, ahead) => {
       const token = this.peek(ahead);
-      return token.kind === "word" && token.text.toUpperCase() === word;
+      // Both ways, because some letters beyond ASCII have an ASCII letter as their other case.
+      const { text } = token;
+      return (
+        token.kind === "word" && text.toUpperCase() === word && text.toLowerCase() === word.toLowerCase()
+      );
     });
   }
 

@@ -8,13 +8,17 @@ const datePattern = /^\d{4}-\d{2}-\d{2}$/;
 const agePattern = /^\d{1,16}(?:w|d|h|m|s|ms)$/;
 
 /**
- * The instant that a time stands for, microseconds. A date is its midnight in the zone, an age is that long before
- * `nowMicros`. Throws `bad_query`.
+ * The instant that a time stands for, microseconds. A date is its midnight in the zone, or the first moment of the day
+ * where a clock change skips midnight; an age is that long before `nowMicros`. Nothing is before the year 0.
+ * Throws `bad_query` for what is no time, and for a date in an unknown zone.
  */
 export function resolveTime(text: TimeText, nowMicros: bigint, timezone: string): bigint {
   if (text === "now") return nowMicros;
   if (agePattern.test(text)) return atLeast(nowMicros - BigInt(durationOf(text)) * 1000n, tsMicrosMin);
-  if (datePattern.test(text)) return instantOf(timestampOf(`${text}T00:00:00Z`, text), timezone);
+  if (datePattern.test(text)) {
+    const midnight = instantOf(timestampOf(`${text}T00:00:00Z`, text), checkTimezone(timezone));
+    return atLeast(midnight, tsMicrosMin);
+  }
   return timestampOf(text, text);
 }
 
