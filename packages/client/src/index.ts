@@ -1,2 +1,23 @@
-/** client: see docs/architecture.md. */
-export {};
+/** What reads sources and talks to instances. No DuckDB. */
+export { readFileBytes } from "./files/bytes.ts";
+export type { DecimalMark } from "./files/cells.ts";
+export { type FileFormat, fileFormats, type ImportOptions, planImport } from "./files/import-options.ts";
+export {
+  type FileEvent,
+  type FileInput,
+  type FileStretch,
+  fileInput,
+  readFileEvents,
+} from "./files/read-file-events.ts";
+export type { BadRecord } from "./files/records.ts";
+export { timeDirectives } from "./files/strptime.ts";
+export * from "./http/answers.ts";
+export {
+  createHttpClient,
+  type HttpClient,
+  type HttpClientOptions,
+  type WriteOptions,
+} from "./http/http-client.ts";
+export { isWorthRetrying, type RetryOptions, withRetry } from "./http/retry.ts";
+export type { TailedEvent, TailRequest } from "./http/tail.ts";
+export { type PushOptions, type PushTotals, pushEvents, type RejectedEvent } from "./push/push-events.ts";

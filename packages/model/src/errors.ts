@@ -63,6 +63,7 @@ export const errors = {
   field_name_too_long: { status: 413, exit: 2, kind: "caller", meaning: "a field name is too long" },
   string_too_long: { status: 413, exit: 2, kind: "caller", meaning: "a text value is too long" },
   event_too_large: { status: 413, exit: 2, kind: "caller", meaning: "an event is too large" },
+  bad_row: { status: 400, exit: 2, kind: "caller", meaning: "a row of CSV does not fit its header" },
   set_aside: {
     status: 500,
     exit: 2,
