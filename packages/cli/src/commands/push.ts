@@ -1,0 +1,175 @@
+/** `epsilon push`: files, or what comes on stdin, into an instance. Run again, it adds nothing. */
+
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import {
+  type BadRecord,
+  type FileInput,
+  type FileStretch,
+  fileInput,
+  type ImportOptions,
+  type PushTotals,
+  planImport,
+  pushEvents,
+  type RejectedEvent,
+  readFileEvents,
+} from "@epsilon/client";
+import type { Env } from "@epsilon/env";
+import { EpsilonError, parseCollectionName, type Sha256 } from "@epsilon/model";
+import type { Command } from "commander";
+import { clientOf, oneUrl } from "../flags.ts";
+import type { Output } from "../output.ts";
+import { type CommandContext, examples } from "../program-context.ts";
+import { startProgress } from "../progress.ts";
+import { addPushFlags, importOptionsOf, type PushFlags } from "../push-flags.ts";
+
+const shownMax = 10;
+
+export function addPushCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command("push")
+    .description("write events from files, or from stdin with -")
+    .argument("<file...>", "NDJSON, JSON or CSV, also .gz; - is stdin");
+  addPushFlags(command)
+    .addHelpText(
+      "after",
+      examples(
+        "epsilon push access.ndjson --collection views",
+        "epsilon push bank.csv --ts Date --ts-format '%d.%m.%Y' --timezone Europe/Berlin --delimiter ';' --decimal , --encoding latin1 --key '*'",
+        "journalctl -o json | epsilon push - --collection logs --ts __REALTIME_TIMESTAMP --ts-format us",
+        "epsilon push data.csv --ts time --dry-run | head -3",
+      ),
+    )
+    .action((files: string[], flags: PushFlags) => context.run(flags, () => push(context, files, flags)));
+}
+
+async function push(context: CommandContext, files: readonly string[], flags: PushFlags): Promise<number> {
+  for (const [name, value] of [
+    ["--follow", flags.follow],
+    ["--spool", flags.spool],
+  ] as const)
+    if (value !== undefined)
+      throw new EpsilonError("not_implemented", `${name} comes with the replicating push`);
+  const { env, output } = context.open(flags);
+  const options = importOptionsOf(flags);
+  planImport(options);
+  parseCollectionName(flags.collection);
+  if (files.filter((file) => file === "-").length > 1)
+    throw new EpsilonError("usage", "- is stdin, and there is one");
+  const work: PushWork = { env, output, flags, options, counted: countBytes(files) };
+  return flags.dryRun === true ? dryRun(work, files) : pushFiles(work, files);
+}
+
+interface PushWork {
+  readonly env: Env;
+  readonly output: Output;
+  readonly flags: PushFlags;
+  readonly options: ImportOptions;
+  readonly counted: { readonly total: number | undefined; read: number };
+}
+
+async function pushFiles(work: PushWork, files: readonly string[]): Promise<number> {
+  const { env, output, flags, counted } = work;
+  const client = clientOf(env, oneUrl(flags.to, "--to"), flags);
+  const isQuiet = flags.quiet === true;
+  const progress = startProgress(counted.total, isQuiet);
+  const first: (RejectedEvent & { readonly file: string })[] = [];
+  let sum: PushTotals = { received: 0, stored: 0, duplicates: 0, rejected: 0, conflicts: 0 };
+  try {
+    for (const file of files) {
+      const before = sum;
+      const totals = await pushEvents(env, client, readEvents(work, file), {
+        collection: flags.collection,
+        timeoutMs: flags.timeout,
+        onRejected: (rejected) => {
+          if (first.length < shownMax) first.push({ file, ...rejected });
+        },
+        onProgress: (now) => progress.update(counted.read, summaryOf(addTotals(before, now))),
+      });
+      sum = addTotals(sum, totals);
+    }
+  } finally {
+    progress.end();
+    for (const rejected of first) output.complain(rejectionLine(rejected));
+  }
+  if (sum.rejected > first.length) output.complain(`… and ${sum.rejected - first.length} more were rejected`);
+  if (sum.conflicts > 0)
+    output.complain(`${sum.conflicts} conflicts: another content at the same _rev; see --rev`);
+  output.say(summaryOf(sum));
+  if (flags.format === "json") await output.answer(`${JSON.stringify({ ...sum, first_rejected: first })}\n`);
+  return sum.rejected > 0 ? 1 : 0;
+}
+
+/** Prints what would be sent. */
+async function dryRun(work: PushWork, files: readonly string[]): Promise<number> {
+  const { output } = work;
+  let count = 0;
+  let rejected = 0;
+  for (const file of files) {
+    for await (const stretch of readEvents(work, file)) {
+      count += stretch.events.length;
+      if (stretch.events.length > 0)
+        await output.answer(`${stretch.events.map(({ json }) => json).join("\n")}\n`);
+      for (const bad of stretch.rejected) {
+        if (rejected < shownMax) output.complain(rejectionLine({ file, ...bad }));
+        rejected += 1;
+      }
+    }
+  }
+  output.say(`would push ${count} events, ${rejected} rejected`);
+  return rejected > 0 ? 1 : 0;
+}
+
+function readEvents(work: PushWork, file: string): AsyncGenerator<FileStretch, void, undefined> {
+  const { env, options, counted } = work;
+  const input: FileInput =
+    file === "-" ? { name: "stdin", bytes: process.stdin, isRereadable: false } : fileInput(env, file);
+  async function* count(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of input.bytes) {
+      counted.read += chunk.length;
+      yield chunk;
+    }
+  }
+  return readFileEvents(env, { ...input, bytes: count() }, options, nativeSha256);
+}
+
+const nativeSha256: Sha256 = (bytes) => createHash("sha256").update(bytes).digest();
+
+function addTotals(a: PushTotals, b: PushTotals): PushTotals {
+  return {
+    received: a.received + b.received,
+    stored: a.stored + b.stored,
+    duplicates: a.duplicates + b.duplicates,
+    rejected: a.rejected + b.rejected,
+    conflicts: a.conflicts + b.conflicts,
+  };
+}
+
+function summaryOf({ received, stored, duplicates, rejected }: PushTotals): string {
+  return `pushed ${received} events: ${stored} stored, ${duplicates} duplicates, ${rejected} rejected`;
+}
+
+function rejectionLine({
+  file,
+  line,
+  code,
+  message,
+}: (BadRecord & { readonly file: string }) | (RejectedEvent & { readonly file: string })): string {
+  return `${file === "-" ? "stdin" : file}:${line}: ${message} (${code})`;
+}
+
+/** The bytes of all files together, for the bar; unknown with stdin. Throws `file_not_found` before anything is sent. */
+function countBytes(files: readonly string[]): { readonly total: number | undefined; read: number } {
+  let total: number | undefined = 0;
+  for (const file of files) {
+    if (file === "-") {
+      total = undefined;
+      continue;
+    }
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) throw new EpsilonError("file_not_found", `there is no file ${file}`);
+    if (found.isDirectory()) throw new EpsilonError("usage", `${file} is a folder; name the files in it`);
+    if (total !== undefined) total += found.size;
+  }
+  return { total, read: 0 };
+}

@@ -1,0 +1,74 @@
+/** `epsilon query`: a question in one line, answered as a table. */
+
+import type { QueryAnswer } from "@epsilon/client";
+import { EpsilonError } from "@epsilon/model";
+import type { Command } from "commander";
+import {
+  addCollectionFlag,
+  addCommonFlags,
+  addFromFlag,
+  type CommonFlags,
+  clientOf,
+  flag,
+  oneUrl,
+} from "../flags.ts";
+import { type CommandContext, examples } from "../program-context.ts";
+import { formatCsv, formatNdjson, formatTable, type Row } from "../tables.ts";
+
+interface QueryFlags extends CommonFlags {
+  readonly from?: string;
+  readonly collection: string;
+  readonly timeout?: string;
+}
+
+export function addQueryCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command("query")
+    .description("ask a question")
+    .argument("[query]", "SELECT … WHERE … GROUP BY …, or a query object as JSON", "");
+  addCommonFlags(addCollectionFlag(addFromFlag(command)), ["table", "json", "csv", "ndjson"])
+    .addOption(flag("--timeout <duration>", "how long the query may take, such as 2m"))
+    .addHelpText(
+      "after",
+      examples(
+        "epsilon query 'SELECT count, p95(duration_ms) GROUP BY path LIMIT 10 SINCE 7d' --collection views",
+        "epsilon query 'WHERE status >= 500' --collection views --format ndjson",
+        "epsilon query 'SELECT sum(bytes) GROUP BY host POINT SIZE 1d' --format csv > bytes.csv",
+      ),
+    )
+    .action((text: string, flags: QueryFlags) => context.run(flags, () => query(context, text, flags)));
+}
+
+async function query(context: CommandContext, text: string, flags: QueryFlags): Promise<number> {
+  const { env, output } = context.open(flags);
+  const client = clientOf(env, oneUrl(flags.from, "--from"), flags);
+  const question = text.trimStart().startsWith("{") ? parseObject(text) : text;
+  const { timeout } = flags;
+  const answer = await client.query(flags.collection, question, timeout === undefined ? {} : { timeout });
+  await output.answer(formatAnswer(answer, flags.format ?? "table"));
+  for (const { code, message } of answer.meta.notes) output.say(`note: ${message} (${code})`);
+  return 0;
+}
+
+function parseObject(text: string): object {
+  try {
+    return JSON.parse(text) as object;
+  } catch (cause) {
+    throw new EpsilonError("bad_json", `the query begins as an object and is not JSON: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** An answer's text. Lines and CSV have its finest part: the series, else the summary, else the events. */
+export function formatAnswer(answer: QueryAnswer, format: string): string {
+  if (format === "json") return `${JSON.stringify(answer)}\n`;
+  const { summary, series, events } = answer;
+  if (format === "table") {
+    const parts: readonly Row[][] = [[...(summary ?? [])], [...(series ?? [])], [...(events ?? [])]];
+    const tables = parts.filter((rows) => rows.length > 0).map(formatTable);
+    return tables.length === 0 ? "no events\n" : tables.join("\n");
+  }
+  const rows = series ?? summary ?? events ?? [];
+  return format === "csv" ? formatCsv(rows) : formatNdjson(rows);
+}

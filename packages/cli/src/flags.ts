@@ -1,0 +1,117 @@
+/** The flags that several commands share, each also an `EPSILON_…` variable, and what their values mean. */
+
+import { readFileSync } from "node:fs";
+import { createHttpClient, type HttpClient } from "@epsilon/client";
+import type { Env } from "@epsilon/env";
+import { EpsilonError, parseDuration } from "@epsilon/model";
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+export const defaultUrl = "http://127.0.0.1:4320";
+
+/** What every command takes. */
+export interface CommonFlags {
+  readonly format?: string;
+  readonly quiet?: boolean;
+  readonly token?: string;
+  readonly tokenFile?: string;
+}
+
+/** An option that can also be set as `EPSILON_FLAG_NAME`. */
+export function flag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`EPSILON_${option.name().toUpperCase().replaceAll("-", "_")}`);
+}
+
+/** Adds the flags of every command. `formats` are what `--format` takes here, the first is what it is without. */
+export function addCommonFlags(command: Command, formats: readonly string[] = ["text", "json"]): Command {
+  return command
+    .addOption(flag("--format <format>", `how to answer: ${formats.join(", ")}`).choices([...formats]))
+    .addOption(flag("--quiet", "nothing on stderr but errors"))
+    .addOption(flag("--token <token>", "who you are, for instances with --tokens"))
+    .addOption(flag("--token-file <file>", "the same, from a file"));
+}
+
+/** Adds `--from` and `--collection`. */
+export function addFromFlag(command: Command): Command {
+  return command.addOption(
+    flag("--from <url>", `the instance to ask (default: ${defaultUrl}, or EPSILON_URL)`),
+  );
+}
+
+export function addCollectionFlag(command: Command): Command {
+  return command.addOption(flag("--collection <name>", "the collection").default("events"));
+}
+
+/** A list, by commas or spaces. */
+export function parseList(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== "");
+}
+
+/** A list of fields: by commas only, because fields have spaces in their names. */
+export function parseFields(text: string): string[] {
+  return text
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+}
+
+/** A duration such as `60s`, milliseconds, for commander. */
+export function durationArgument(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (error instanceof EpsilonError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+/** An integer from 0, for commander. */
+export function integerArgument(text: string): number {
+  const value = Number(text);
+  if (/^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError("it takes an integer from 0");
+}
+
+/** The one instance of `--to` or `--from`. Throws `usage` for several. */
+export function oneUrl(given: string | undefined, flagName: string): string {
+  const urls = parseList(given ?? process.env["EPSILON_URL"] ?? defaultUrl);
+  const [url, ...more] = urls;
+  if (url === undefined)
+    throw new EpsilonError("usage", `${flagName} is empty; give the address of an instance`);
+  if (more.length > 0)
+    throw new EpsilonError(
+      "usage",
+      `${flagName} has ${urls.length} addresses; several instances at once come with the replicating push, so give one`,
+    );
+  return url;
+}
+
+/** The token of `--token` or `--token-file`, if there is one. */
+export function tokenOf(flags: CommonFlags): string | undefined {
+  if (flags.token !== undefined && flags.tokenFile !== undefined)
+    throw new EpsilonError("usage", "--token and --token-file were both given; give one");
+  if (flags.tokenFile === undefined) return flags.token;
+  const token = readText(flags.tokenFile).trim();
+  if (token === "" || /\s/.test(token))
+    throw new EpsilonError("usage", `${flags.tokenFile} does not hold one token and nothing else`);
+  return token;
+}
+
+/** A small file's text. Throws `file_not_found` or `io_error`. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    throw new EpsilonError(
+      isMissing ? "file_not_found" : "io_error",
+      isMissing ? `there is no file ${path}` : `${path} cannot be read: ${String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** The client of the instance that the flags name. */
+export function clientOf(env: Env, url: string, flags: CommonFlags): HttpClient {
+  return createHttpClient(env, { url, token: tokenOf(flags) });
+}
