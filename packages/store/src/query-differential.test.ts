@@ -258,3 +258,33 @@ test("`notBeforeMicros` hides what is earlier, and not what is at it", async () 
   const answer = await run(planSql(plain, { ...context, notBeforeMicros: 2_000_000n }));
   assert.deepEqual(answer.summary, [{ count: 3 }]);
 });
+
+test("groups can be ordered by what rounding may tie", async () => {
+  const events = numbered(60).map((event, index) => ({
+    ...event,
+    fields: new Map<string, FieldValue>([
+      ["host", `h${index % 5}`],
+      ["n", index * (index % 5)],
+    ]),
+  }));
+  const context = await fill(events);
+  for (const aggregate of ["stddev", "p90", "p95", "p99", "p999"] as const) {
+    const query: Query = {
+      ...plain,
+      columns: [
+        { aggregate: "p50", field: "n" },
+        { aggregate, field: "n" },
+      ],
+      groupBy: [{ kind: "field", field: "host" }],
+      orderBy: [{ name: `${aggregate}(n)`, descending: true }],
+      limit: 3,
+      others: true,
+    };
+    const answer = await run(planSql(query, context));
+    assert.deepEqual(
+      answer.summary?.map(({ host }) => host),
+      ["h4", "h3", "h2", null],
+    );
+    assert.deepEqual(comparable(answer), comparable(evaluateQuery(query, events, { nowMicros })));
+  }
+});
