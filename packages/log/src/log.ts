@@ -124,6 +124,16 @@ async function removeBefore(
   }
 }
 
+/** Removes a closed log's files: whoever read it has all of it elsewhere, durably. */
+export async function discardLog(env: Env, directory: string): Promise<void> {
+  const starts = await listStarts(env, directory);
+  // The last one goes last, so that what a crash leaves is a log that ends where this one did.
+  for (const start of starts) {
+    await env.files.remove(`${directory}/${fileName(start)}`);
+    await env.files.syncDirectory(directory);
+  }
+}
+
 class FileLog implements Log {
   readonly #env: Env;
   readonly #directory: string;

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { createNodeEnv, type Env } from "@epsilon/env";
-import { openLog } from "@epsilon/log";
+import { type Log, openLog } from "@epsilon/log";
 import { encodeHeader } from "./core/frames.ts";
 import { defaultStoreLimits } from "./core/store.ts";
 import { eventsHeader } from "./core/write-answer.ts";
@@ -101,14 +102,24 @@ export class StoreFixture {
       named: request.claim !== undefined,
       horizonMicros: null,
     });
-    const log = await openLog(this.env, {
-      directory: `${this.directory}/log`,
-      fileBytesMax: defaultStoreLimits.logFileBytesMax,
-    });
+    const log = await this.openLog();
     const header = encodeHeader(eventsHeader(request, prepared, this.env.nowMicros));
     await log.append(header, prepared.lines.length === 0 ? [] : [prepared.lines]).durable;
     await log.close();
     await this.start();
+  }
+
+  /** The log of a closed store, where its tables stand. */
+  async openLog(): Promise<Log> {
+    const directory = `${this.directory}/log`;
+    const { logFileBytesMax: fileBytesMax } = defaultStoreLimits;
+    if (this.#kind === "memory") return openLog(this.env, { directory, fileBytesMax });
+    const instance = await DuckDBInstance.create(`${this.directory}/data.duckdb`);
+    const connection = await instance.connect();
+    const [position] = (await connection.runAndReadAll("SELECT applied FROM epsilon.position")).getRows();
+    connection.closeSync();
+    instance.closeSync();
+    return openLog(this.env, { directory, fileBytesMax, firstOffset: Number(position?.[0]) });
   }
 
   /** All events of a collection as parsed lines, in key order. */

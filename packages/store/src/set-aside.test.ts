@@ -5,15 +5,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLog } from "@epsilon/log";
 import { type EventsHeader, encodeHeader } from "./core/frames.ts";
-import { defaultStoreLimits } from "./core/store.ts";
 import { event, StoreFixture } from "./fixture.ts";
 import { linesOf, run } from "./prepare/prepare.fixture.ts";
 
 async function appendFrame(fixture: StoreFixture, lines: readonly string[]): Promise<void> {
-  const directory = `${fixture.directory}/log`;
-  const log = await openLog(fixture.env, { directory, fileBytesMax: defaultStoreLimits.logFileBytesMax });
+  const log = await fixture.openLog();
   const header: EventsHeader = {
     kind: "events",
     collection: "events",

@@ -7,8 +7,8 @@
  * follows from it hangs on its `durable` promise, in the order of the log.
  */
 
-import type { Clock, Env } from "@epsilon/env";
-import { type Log, openLog } from "@epsilon/log";
+import type { Env } from "@epsilon/env";
+import { discardLog, type Log, openLog } from "@epsilon/log";
 import {
   EpsilonError,
   type EventKey,
@@ -71,13 +71,15 @@ const mebibyte = 1024 * 1024;
 
 /** Chosen by measurement; see packages/lab/RESULTS.md. */
 export const defaultStoreLimits: StoreLimits = {
-  logFileBytesMax: 64 * mebibyte,
-  waitingBytesMax: 96 * mebibyte,
+  // The last file stays until it is full, so a small one keeps the folder small.
+  logFileBytesMax: 8 * mebibyte,
+  waitingBytesMax: 128 * mebibyte,
   overloadWaitMs: 10_000,
-  groupBytesMax: 48 * mebibyte,
+  groupBytesMax: 64 * mebibyte,
+  // More than a row group of DuckDB's (122,880), which then goes into the file without a detour through its own log.
   groupEventsMax: 150_000,
-  lingerMs: 100,
-  lingerBytesMax: 16 * mebibyte,
+  lingerMs: 250,
+  lingerBytesMax: 48 * mebibyte,
   purgeEveryMs: 60_000,
 };
 
@@ -105,7 +107,7 @@ export async function openStore(env: Env, tables: Tables, options: StoreOptions)
 
 class Store implements EventStore {
   readonly identity: InstanceIdentity;
-  readonly #clock: Clock;
+  readonly #env: Env;
   readonly #tables: Tables;
   readonly #log: Log;
   readonly #options: StoreOptions;
@@ -120,7 +122,7 @@ class Store implements EventStore {
   #failure: EpsilonError | null = null;
 
   constructor(env: Env, tables: Tables, log: Log, options: StoreOptions) {
-    this.#clock = env.clock;
+    this.#env = env;
     this.#tables = tables;
     this.#log = log;
     this.#options = options;
@@ -210,7 +212,7 @@ class Store implements EventStore {
     this.#mustKnow(collection);
     await this.#barrier();
     let deleted = 0;
-    return withDeadline(this.#clock, options, async (bounded) => {
+    return withDeadline(this.#env.clock, options, async (bounded) => {
       for await (const keys of this.#tables.matchingKeys(collection, filters, bounded)) {
         deleted += await this.deleteKeys(collection, keys);
       }
@@ -252,7 +254,7 @@ class Store implements EventStore {
   async query(collection: string, query: Query, options: ReadOptions): Promise<Answer> {
     this.#mustKnow(collection);
     const complete = await this.#barrier();
-    const answer = await withDeadline(this.#clock, options, (bounded) =>
+    const answer = await withDeadline(this.#env.clock, options, (bounded) =>
       this.#tables.query(collection, query, bounded),
     );
     if (complete) return answer;
@@ -333,6 +335,8 @@ class Store implements EventStore {
     await this.#log.close();
     await this.#loop.drain();
     await this.#tables.close();
+    const isApplied = this.#tables.durable && this.#loop.appliedOffset === this.#log.endOffset;
+    if (isApplied && this.#failure === null) await discardLog(this.#env, this.#options.logDirectory);
   }
 
   /** Reads see what was acknowledged before they were asked. False if the tables cannot catch up now. */

@@ -38,13 +38,19 @@ export class Applier {
   readonly #loader: Loader;
   /** Collections whose last group met known keys: their next one goes the careful way at once. */
   readonly #careful = new Set<string>();
-  setAsideCount = 0;
+  /** Lines in `epsilon.set_aside`. */
+  setAsideCount: number;
 
-  constructor(env: Env, database: Database, parts: { readonly catalog: Catalog; readonly loader: Loader }) {
+  constructor(
+    env: Env,
+    database: Database,
+    parts: { readonly catalog: Catalog; readonly loader: Loader; readonly setAside: number },
+  ) {
     this.#env = env;
     this.#database = database;
     this.#catalog = parts.catalog;
     this.#loader = parts.loader;
+    this.setAsideCount = parts.setAside;
   }
 
   /** Applies frames of one kind: events, or a single frame that removes. */
@@ -163,6 +169,7 @@ export class Applier {
         this.#careful.add(collection);
         return { kind: "again" };
       }
+      await this.#loader.clear(load);
       if (!loaded.collided) this.#careful.delete(collection);
       this.#catalog.days.stage(collection, loaded.days);
       return { kind: "loaded", outcomes: loaded.outcomes };

@@ -25,6 +25,7 @@ export interface Load {
   /** The lines carry `_more` (they were rewritten). */
   readonly more: boolean;
   readonly lines: number;
+  readonly sizeBytes: number;
   readonly sequence: number;
   /** Bounds of `_ts` over the lines. */
   readonly tsMin: bigint;

@@ -22,6 +22,9 @@ import {
 } from "./load-sql.ts";
 import { rewriteLines } from "./rewrite.ts";
 
+/** A scratch file up to this size may stay. */
+const scratchKeptBytes = 4 * 1024 * 1024;
+
 /** The lines of one collection in a group. */
 export interface Batch {
   readonly collection: string;
@@ -87,10 +90,16 @@ export class Loader {
       columns: load,
       more: direct === null,
       lines: batch.lines,
+      sizeBytes: payloads.reduce((sum, payload) => sum + payload.length, 0),
       tsMin,
       tsMax,
       ...options,
     };
+  }
+
+  /** Gives a large group's disk space and page cache back. */
+  async clear(load: Load): Promise<void> {
+    if (load.sizeBytes > scratchKeptBytes) await this.#scratch.file.truncate(0);
   }
 
   /** One pass. Gives `collided` if the transaction has to be rolled back. */
@@ -128,10 +137,10 @@ export class Loader {
   }
 }
 
-/** A reader of JSON that skips a line without a word must not make us lose it: the group is then refused. */
+/** Lines that are not there and not refused either are no line's fault: stop, and recover from the log. */
 function assertLoaded(load: Load, loaded: number): void {
   if (loaded === load.lines) return;
-  throw new EpsilonError("internal", `${load.lines} lines were written, ${loaded} of them loaded`);
+  throw new EpsilonError("store_failed", `${load.lines} lines were written to be loaded, and ${loaded} were`);
 }
 
 function changeOf([day, sign, events, tombstones, ...sums]: SqlRow): DayChange {

@@ -40,7 +40,10 @@ export async function openEmbeddedTables(env: Env, options: EmbeddedTablesOption
     const state = await loadState(database);
     const catalog = await Catalog.load(database, state);
     const scratch = await openScratch(env, options.scratchPath);
-    return new EmbeddedTables(env, { database, catalog, state, scratch, scratchPath: options.scratchPath });
+    const [aside] = await database.readInWriter("SELECT count(*) FROM epsilon.set_aside");
+    const { scratchPath } = options;
+    const setAside = Number(aside?.[0]);
+    return new EmbeddedTables(env, { database, catalog, state, scratch, scratchPath, setAside });
   } catch (error) {
     database.close();
     throw error;
@@ -58,6 +61,7 @@ interface Parts {
   readonly state: TablesState;
   readonly scratch: FileHandle;
   readonly scratchPath: string;
+  readonly setAside: number;
 }
 
 class EmbeddedTables implements Tables {
@@ -71,13 +75,13 @@ class EmbeddedTables implements Tables {
   /** The writer does one thing at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(env: Env, { database, catalog, state, scratch, scratchPath }: Parts) {
+  constructor(env: Env, { database, catalog, state, scratch, scratchPath, setAside }: Parts) {
     this.state = state;
     this.#database = database;
     this.#catalog = catalog;
     this.#scratch = scratch;
     const loader = new Loader(database, { path: scratchPath, file: scratch });
-    this.#applier = new Applier(env, database, { catalog, loader });
+    this.#applier = new Applier(env, database, { catalog, loader, setAside });
     this.#reads = new Reads(env, database, catalog);
   }
 
@@ -154,6 +158,7 @@ class EmbeddedTables implements Tables {
         // A reader that still runs, or a full disk: the next start checkpoints. What is committed is durable.
         if (!(error instanceof EpsilonError)) throw error;
       }
+      await this.#scratch.truncate(0);
       await this.#scratch.close();
       this.#database.close();
     });
