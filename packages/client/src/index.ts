@@ -1,4 +1,10 @@
-/** What reads sources and talks to instances. No DuckDB. */
+/**
+ * What reads sources and talks to instances. No DuckDB. Published as `epsilon-db-client`, so what programs outside need
+ * from the packages below is here too.
+ */
+export { createNodeEnv, type Env } from "@epsilon/env";
+export { EpsilonError, type ErrorCode } from "@epsilon/model";
+export { parseQuery, printQuery } from "@epsilon/query";
 export { readFileBytes } from "./files/bytes.ts";
 export type { DecimalMark } from "./files/cells.ts";
 export { type FileFormat, fileFormats, type ImportOptions, planImport } from "./files/import-options.ts";

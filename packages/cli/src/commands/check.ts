@@ -1,16 +1,9 @@
-/** `epsilon check`: reads every byte of a data folder and says whether it verifies. */
+/** `epsilon check`: its flags. What reads the folder is loaded only when it is asked for. */
 
-import { EpsilonError } from "@epsilon/model";
-import { type CheckReport, openEmbeddedStore } from "@epsilon/store";
 import type { Command } from "commander";
-import { addCommonFlags, type CommonFlags, flag } from "../flags.ts";
+import type { CheckFlags } from "../check-folder.ts";
+import { addCommonFlags, flag } from "../flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
-
-interface CheckFlags extends CommonFlags {
-  readonly data?: string;
-  readonly spool?: string;
-  readonly repair?: boolean;
-}
 
 export function addCheckCommand(program: Command, context: CommandContext): void {
   const command = program.command("check").description("read every byte of a data folder and verify it");
@@ -19,43 +12,7 @@ export function addCheckCommand(program: Command, context: CommandContext): void
     .addOption(flag("--spool <dir>", "a client's spool (not built yet)"))
     .addOption(flag("--repair", "set bad parts aside (not built yet)"))
     .addHelpText("after", examples("epsilon check --data ./epsilon-data"))
-    .action((flags: CheckFlags) => context.run(flags, () => check(context, flags)));
-}
-
-async function check(context: CommandContext, flags: CheckFlags): Promise<number> {
-  const { env, output } = context.open(flags);
-  if (flags.spool !== undefined)
-    throw new EpsilonError("not_implemented", "--spool: spools come with the replicating client");
-  if (flags.repair === true)
-    throw new EpsilonError(
-      "not_implemented",
-      "--repair: check cannot set bad parts aside yet; run it without --repair to see them, and keep a copy of the folder",
+    .action((flags: CheckFlags) =>
+      context.run(flags, async () => (await import("../check-folder.ts")).checkFolder(context, flags)),
     );
-  if (flags.data === undefined) throw new EpsilonError("usage", "say which data folder: --data DIR");
-  if (!(await env.files.exists(`${flags.data}/data.duckdb`)))
-    throw new EpsilonError("file_not_found", `${flags.data} is no data folder: it has no data.duckdb`);
-  const store = await openEmbeddedStore(env, { directory: flags.data });
-  try {
-    const report = await store.check({ deadlineMs: Number.MAX_SAFE_INTEGER });
-    await output.answer(flags.format === "json" ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report));
-    return report.sound ? 0 : 1;
-  } finally {
-    await store.close();
-  }
-}
-
-function jsonOf(report: CheckReport): unknown {
-  const { sound, collections, events, setAside, logFrames, findings } = report;
-  return { sound, collections, events, set_aside: setAside, log_frames: logFrames, findings };
-}
-
-function textOf(report: CheckReport): string {
-  const lines = report.collections.map(
-    ({ name, events, tombstones }) => `${name}: ${events} events, ${tombstones} tombstones`,
-  );
-  for (const { code, message } of report.findings) lines.push(`found: ${message} (${code})`);
-  if (report.setAside > 0) lines.push(`${report.setAside} lines that the tables refused are kept aside`);
-  const verdict = report.sound ? "sound" : `not sound: ${report.findings.length} findings`;
-  lines.push(`${verdict} (${report.events} events, ${report.logFrames} log frames verified)`);
-  return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,6 @@
 /** `epsilon push`: files, or what comes on stdin, into an instance. Run again, it adds nothing. */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { statSync } from "node:fs";
 import {
   type BadRecord,
@@ -133,7 +133,7 @@ function readEvents(work: PushWork, file: string): AsyncGenerator<FileStretch, v
   return readFileEvents(env, { ...input, bytes: count() }, options, nativeSha256);
 }
 
-const nativeSha256: Sha256 = (bytes) => createHash("sha256").update(bytes).digest();
+const nativeSha256: Sha256 = (bytes) => hash("sha256", bytes, "buffer");
 
 function addTotals(a: PushTotals, b: PushTotals): PushTotals {
   return {

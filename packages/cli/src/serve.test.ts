@@ -1,0 +1,129 @@
+/** `epsilon serve` and `check` as processes: starting, ending, refusing, and what a kill leaves. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { epsilon, parseLines, serve, temporaryFile, temporaryFolder } from "./fixture.ts";
+import { parseListen, parseRetention } from "./serve-instance.ts";
+
+test("an instance says where it listens and where its data is, and ends in order", async () => {
+  const data = join(temporaryFolder(), "new/data");
+  const instance = await serve(data);
+  assert.match(instance.said(), /^listening on http:\/\/127\.0\.0\.1:\d+\n/);
+  assert.ok(instance.said().includes(`data in ${data}`));
+  assert.equal((await fetch(`${instance.url}/readyz`)).status, 200);
+  const answer = (await (await fetch(`${instance.url}/v1/instance`)).json()) as { version?: string };
+  assert.equal(answer.version, "0.1.0");
+  const inUse = await epsilon(["serve", "--data", data, "--listen", "127.0.0.1:0"]);
+  assert.equal(inUse.code, 2);
+  assert.match(inUse.stderr, /\(data_in_use\)/);
+  const port = new URL(instance.url).port;
+  const taken = await epsilon(["serve", "--data", temporaryFolder(), "--listen", `127.0.0.1:${port}`]);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /\(address_in_use\)/);
+  assert.equal(await instance.end("SIGTERM"), 0);
+});
+
+test("with --format json the log is JSON", async () => {
+  const instance = await serve(temporaryFolder(), ["--format", "json"]);
+  assert.equal(await instance.end("SIGINT"), 0);
+  const lines = parseLines(instance.said());
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ["listening", "stopping", "stopped"],
+  );
+  assert.equal(lines[0]?.["url"], instance.url);
+});
+
+test("what was acknowledged is there after a kill, and the folder is sound", async () => {
+  const data = temporaryFolder();
+  const first = await serve(data);
+  const events = Array.from({ length: 500 }, (_, n) => `{"_ts":${1_769_860_800_000 + n},"n":${n}}\n`).join(
+    "",
+  );
+  const file = temporaryFile("n.ndjson", events);
+  assert.equal((await epsilon(["push", file, "--to", first.url])).code, 0);
+  assert.equal(await first.end("SIGKILL"), null);
+  const report = await epsilon(["check", "--data", data, "--format", "json"]);
+  assert.equal(report.code, 0, report.stderr);
+  assert.equal((JSON.parse(report.stdout) as { events: number }).events, 500);
+  const second = await serve(data);
+  const again = await epsilon(["push", file, "--to", second.url]);
+  assert.match(again.stderr, /0 stored, 500 duplicates, 0 rejected/);
+  const busy = await epsilon(["check", "--data", data]);
+  assert.equal(busy.code, 2);
+  assert.match(busy.stderr, /\(data_in_use\)/);
+  await second.end("SIGTERM");
+  const text = await epsilon(["check", "--data", data]);
+  assert.match(text.stdout, /events: 500 events, 0 tombstones\nsound \(500 events/);
+});
+
+test("check refuses what is no data folder, and makes none", async () => {
+  const nothing = join(temporaryFolder(), "nothing");
+  const missing = await epsilon(["check", "--data", nothing]);
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /\(file_not_found\)/);
+  assert.ok(!existsSync(nothing));
+  assert.match((await epsilon(["check"])).stderr, /--data DIR.*\(usage\)/);
+  for (const words of [
+    ["--spool", "x"],
+    ["--data", "x", "--repair"],
+  ])
+    assert.match((await epsilon(["check", ...words])).stderr, /\(not_implemented\)/);
+});
+
+test("who may: tokens are asked for, and other machines are refused without them", async () => {
+  const tokens = temporaryFile("tokens", "s3cret read,write\n");
+  const instance = await serve(temporaryFolder(), ["--tokens", tokens]);
+  const push = ["push", "-", "--to", instance.url];
+  const without = await epsilon(push, { input: "{}" });
+  assert.equal(without.code, 2);
+  assert.match(without.stderr, /\(unauthorized\)/);
+  assert.equal((await epsilon([...push, "--token", "s3cret"], { input: "{}" })).code, 0);
+  const file = temporaryFile("token", "s3cret\n");
+  assert.equal((await epsilon([...push, "--token-file", file], { input: "{}" })).code, 0);
+  const variable = { EPSILON_TOKEN: "s3cret", EPSILON_URL: instance.url };
+  assert.equal((await epsilon(["push", "-"], { input: "{}", variables: variable })).code, 0);
+  await instance.end("SIGTERM");
+  const open = await epsilon(["serve", "--data", temporaryFolder(), "--listen", "0.0.0.0:0"]);
+  assert.equal(open.code, 2);
+  assert.match(open.stderr, /\(insecure_address\)/);
+});
+
+test("flags of serve that cannot be are refused before anything is made", async () => {
+  const data = join(temporaryFolder(), "data");
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [["--listen", "nonsense"], /\(usage\)/],
+    [["--retention", "soon"], /\(bad_request\)/],
+    [["--tokens", "/no/such/file"], /\(file_not_found\)/],
+    [["--tls-cert", "/no/such/file"], /\(usage\)/],
+    [["--allow-origin", "not an origin"], /\(bad_request\)/],
+    [["--snapshot-to", "x"], /\(not_implemented\)/],
+    [["--no-such-flag"], /\(usage\)/],
+    [["extra"], /\(usage\)/],
+  ];
+  for (const [words, message] of cases) {
+    const ran = await epsilon(["serve", "--data", data, "--listen", "127.0.0.1:0", ...words]);
+    assert.equal(ran.code, 2, words.join(" "));
+    assert.match(ran.stderr, message);
+  }
+  assert.ok(!existsSync(data));
+});
+
+test("addresses and retentions", () => {
+  assert.deepEqual(parseListen("0.0.0.0:80"), { host: "0.0.0.0", port: 80 });
+  assert.deepEqual(parseListen("[::1]:4320"), { host: "::1", port: 4320 });
+  assert.deepEqual(parseListen("4320"), { host: "127.0.0.1", port: 4320 });
+  assert.deepEqual(parseListen("localhost:0"), { host: "localhost", port: 0 });
+  for (const text of ["", "localhost", "::1:4320", "a:b", "host:99999", "http://x:1"])
+    assert.throws(() => parseListen(text), { code: "usage" }, text);
+  assert.deepEqual(parseRetention("90d,views=1h logs=2w"), {
+    defaultMs: 7_776_000_000,
+    byCollection: new Map([
+      ["views", 3_600_000],
+      ["logs", 1_209_600_000],
+    ]),
+  });
+  assert.deepEqual(parseRetention(""), { defaultMs: null, byCollection: new Map() });
+  for (const text of ["90d,30d", "a=1d,a=2d", "0d", "a=b=c"]) assert.throws(() => parseRetention(text), text);
+});
