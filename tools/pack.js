@@ -114,10 +114,12 @@ async function bundle(what, staging, external) {
       if (level === "warn") throw new Error(`bundling ${what.name}: ${log.message}`);
     },
   });
+  // In chunks, so that a command loads only what it needs.
   const { output } = await build.write({
-    file: join(staging, what.bundle),
+    dir: dirname(join(staging, what.bundle)),
+    entryFileNames: what.bundle.split("/").pop(),
+    chunkFileNames: "[name]-[hash].js",
     format: "esm",
-    codeSplitting: false,
   });
   await build.close();
   for (const chunk of output)

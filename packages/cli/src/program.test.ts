@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { must } from "@epsilon/model";
-import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { buildProgram } from "./program.ts";
 import { createContext } from "./program-context.ts";
@@ -71,20 +70,40 @@ test("the version is the package's", () => {
   assert.equal(version, (JSON.parse(read("../package.json")) as { version: string }).version);
 });
 
+/** The cells of RFC 4180, character by character. */
+function parseCsv(text: string): string[][] {
+  const rows: string[][] = [[""]];
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    const row = must(rows.at(-1));
+    if (character === '"' && isQuoted && text[at + 1] === '"') at += 1;
+    else if (character === '"') {
+      isQuoted = !isQuoted;
+      continue;
+    } else if (!isQuoted && character === ",") {
+      row.push("");
+      continue;
+    } else if (!isQuoted && character === "\n") {
+      rows.push([""]);
+      continue;
+    }
+    row[row.length - 1] += character;
+  }
+  return rows.slice(0, -1);
+}
+
 test("CSV reads back as it was, whatever is in the cells", () => {
-  const value = fc.oneof(fc.string({ unit: "binary" }), fc.integer(), fc.boolean());
+  const value = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom('"', ",", "\n", "\r"),
+    fc.integer(),
+    fc.boolean(),
+  );
   fc.assert(
     fc.property(fc.array(fc.record({ a: value, 'b "c", d': value }), { minLength: 1 }), (rows) => {
-      const back = parse(formatCsv(rows), { columns: true, relax_column_count: false }) as Record<
-        string,
-        string
-      >[];
-      assert.deepEqual(
-        back.map((row) => ({ ...row })),
-        rows.map((row) =>
-          Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, String(cell)])),
-        ),
-      );
+      const expected = [Object.keys(must(rows[0])), ...rows.map((row) => Object.values(row).map(String))];
+      assert.deepEqual(parseCsv(formatCsv(rows)), expected);
     }),
   );
 });

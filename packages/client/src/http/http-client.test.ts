@@ -107,7 +107,8 @@ test("errors keep the instance's code, message and what else it says", async () 
     assert.equal(error.details["cursor"], "s:1:a");
     return true;
   });
-  const later = clientOver(() => answer(400, { error: { code: "from_the_future", message: "no" } }));
+  const strange = "from_the_future";
+  const later = clientOver(() => answer(400, { error: { code: strange, message: "no" } }));
   await assert.rejects(later.client.query("views", "x"), {
     code: "bad_request",
     message: "from_the_future: no",
