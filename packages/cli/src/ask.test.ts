@@ -158,13 +158,18 @@ test("command lines that are not understood exit with 2 and a hint", async () =>
     [["query", "SELECT count", "--from", "http://127.0.0.1:9"], /\(unreachable\)/],
     [["query", "SELECT count", "--token", "a", "--token-file", "b"], /\(usage\)/],
   ];
-  for (const [words, message] of cases) {
-    const ran = await ask(words);
+  const ends = await Promise.all(
+    cases.map(async ([words, message]) => ({ words, message, ran: await ask(words) })),
+  );
+  for (const { words, message, ran } of ends) {
     assert.deepEqual([ran.code, ran.stdout], [2, ""], words.join(" "));
     assert.match(ran.stderr, message);
   }
-  for (const [name, what] of Object.entries(laterCommands)) {
-    const ran = await ask([name, "x", "--to", "y"]);
+  const later = Object.entries(laterCommands).map(async ([name, what]) => ({
+    what,
+    ran: await ask([name, "x", "--to", "y"]),
+  }));
+  for (const { what, ran } of await Promise.all(later)) {
     assert.equal(ran.code, 2);
     assert.ok(ran.stderr.includes(what) && ran.stderr.includes("(not_implemented)"));
   }

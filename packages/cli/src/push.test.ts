@@ -160,8 +160,10 @@ test("what cannot be done exits with 2 and says why", async () => {
     [[file, "--colection", "x"], /Did you mean --collection.*\(usage\)/],
     [[], /\(usage\)/],
   ];
-  for (const [words, message] of cases) {
-    const ran = await push("bad", words);
+  const ends = await Promise.all(
+    cases.map(async ([words, message]) => ({ words, message, ran: await push("bad", words) })),
+  );
+  for (const { words, message, ran } of ends) {
     assert.equal(ran.code, 2, words.join(" "));
     assert.match(ran.stderr, message);
     assert.equal(ran.stdout, "");

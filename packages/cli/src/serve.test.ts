@@ -102,8 +102,11 @@ test("flags of serve that cannot be are refused before anything is made", async 
     [["--no-such-flag"], /\(usage\)/],
     [["extra"], /\(usage\)/],
   ];
-  for (const [words, message] of cases) {
-    const ran = await epsilon(["serve", "--data", data, "--listen", "127.0.0.1:0", ...words]);
+  const flags = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
+  const ends = await Promise.all(
+    cases.map(async ([words, message]) => ({ words, message, ran: await epsilon([...flags, ...words]) })),
+  );
+  for (const { words, message, ran } of ends) {
     assert.equal(ran.code, 2, words.join(" "));
     assert.match(ran.stderr, message);
   }
