@@ -1,6 +1,6 @@
 /** What commands run in: the world, where words go, and what their result means for the exit code. */
 
-import { createNodeEnv, type Env } from "@epsilon/env";
+import { createNodeEnv, type Env, type ReportEvent } from "@epsilon/env";
 import type { CommonFlags } from "./flags.ts";
 import { createOutput, errorLine, exitCodeOf, type Output } from "./output.ts";
 
@@ -24,12 +24,7 @@ export function createContext(setExitCode: (code: number) => void): CommandConte
     },
     open: (flags) => {
       const output = createOutput(flags.quiet === true);
-      const env = createNodeEnv({
-        report: ({ level, event, details }) => {
-          if (level === "warn" || level === "error")
-            output.say(`${level}: ${event} ${JSON.stringify(details)}`);
-        },
-      });
+      const env = createNodeEnv({ report: reporter(output) });
       return { env, output };
     },
   };
@@ -38,4 +33,19 @@ export function createContext(setExitCode: (code: number) => void): CommandConte
 /** The examples at the end of a command's help. */
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+}
+
+const retryLineEveryMs = 5000;
+
+/** What is worth a line of what the client reports. Repetitions of many requests at once are told now and then. */
+function reporter(output: Output): (event: ReportEvent) => void {
+  let lastRetryMs = Number.NEGATIVE_INFINITY;
+  return ({ level, event, details }) => {
+    if (level !== "warn" && level !== "error") return;
+    if (event !== "retry") return output.say(`${level}: ${event} ${JSON.stringify(details)}`);
+    const nowMs = performance.now();
+    if (nowMs - lastRetryMs < retryLineEveryMs) return;
+    lastRetryMs = nowMs;
+    output.say(`trying again: ${String(details["message"])}`);
+  };
 }

@@ -1,5 +1,8 @@
 /** `epsilon push` as a process: files in, counts out, exit codes, variables. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
   epsilon,
@@ -127,6 +130,14 @@ test("stdin without times: a new event each time it is sent", async () => {
   }
 });
 
+test("a pipe with a name is read as stdin is", { skip: process.platform === "win32" }, async () => {
+  const pipe = join(temporaryFolder(), "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const [ran] = await Promise.all([push("named", [pipe]), writeFile(pipe, '{"a":1}\n')]);
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.match(ran.stderr, /1 stored/);
+});
+
 test("a dry run prints what it would send, and sends nothing", async () => {
   const file = temporaryFile("a.ndjson", lines);
   const ran = await push("dry", [file, "--dry-run", "--set", "host=a"]);
@@ -173,6 +184,7 @@ test("what cannot be done exits with 2 and says why", async () => {
   assert.equal((await push("Bad Name", [file])).code, 2);
   const dead = await epsilon(["push", file, "--to", "http://127.0.0.1:9", "--timeout", "300ms"]);
   assert.equal(dead.code, 2);
+  assert.match(dead.stderr, /^trying again: no answer/);
   assert.match(dead.stderr, /\(unreachable\)/);
   const json = await epsilon(["push", "/no/such/file", "--format", "json"]);
   assert.equal((JSON.parse(json.stderr) as { error: { code: string } }).error.code, "file_not_found");

@@ -1,7 +1,7 @@
 /** `epsilon push`: files, or what comes on stdin, into an instance. Run again, it adds nothing. */
 
 import { hash } from "node:crypto";
-import { statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import {
   type BadRecord,
   type FileInput,
@@ -84,10 +84,17 @@ async function pushFiles(work: PushWork, files: readonly string[]): Promise<numb
         onRejected: (rejected) => {
           if (first.length < shownMax) first.push({ file, ...rejected });
         },
-        onProgress: (now) => progress.update(counted.read, summaryOf(addTotals(before, now))),
+        onProgress: (now) => {
+          sum = addTotals(before, now);
+          progress.update(counted.read, summaryOf(sum));
+        },
       });
-      sum = addTotals(sum, totals);
+      sum = addTotals(before, totals);
     }
+  } catch (error) {
+    progress.end();
+    if (sum.received > 0) output.say(`${summaryOf(sum)} before it failed; run it again, it goes on`);
+    throw error;
   } finally {
     progress.end();
     for (const rejected of first) output.complain(rejectionLine(rejected));
@@ -122,8 +129,7 @@ async function dryRun(work: PushWork, files: readonly string[]): Promise<number>
 
 function readEvents(work: PushWork, file: string): AsyncGenerator<FileStretch, void, undefined> {
   const { env, options, counted } = work;
-  const input: FileInput =
-    file === "-" ? { name: "stdin", bytes: process.stdin, isRereadable: false } : fileInput(env, file);
+  const input = inputOf(env, file);
   async function* count(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of input.bytes) {
       counted.read += chunk.length;
@@ -131,6 +137,22 @@ function readEvents(work: PushWork, file: string): AsyncGenerator<FileStretch, v
     }
   }
   return readFileEvents(env, { ...input, bytes: count() }, options, nativeSha256);
+}
+
+/** Pipes (`-`, `<(…)`, named ones) come once and are read as they come. */
+function inputOf(env: Env, file: string): FileInput {
+  if (file === "-" || file === "/dev/stdin")
+    return { name: "stdin", bytes: process.stdin, isRereadable: false };
+  if (statSync(file).isFile()) return fileInput(env, file);
+  return { name: file, bytes: readPipe(file), isRereadable: false };
+}
+
+async function* readPipe(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of createReadStream(path)) yield chunk as Uint8Array;
+  } catch (cause) {
+    throw new EpsilonError("io_error", `${path} cannot be read: ${String(cause)}`, { cause });
+  }
 }
 
 const nativeSha256: Sha256 = (bytes) => hash("sha256", bytes, "buffer");
@@ -169,6 +191,7 @@ function countBytes(files: readonly string[]): { readonly total: number | undefi
     const found = statSync(file, { throwIfNoEntry: false });
     if (found === undefined) throw new EpsilonError("file_not_found", `there is no file ${file}`);
     if (found.isDirectory()) throw new EpsilonError("usage", `${file} is a folder; name the files in it`);
+    if (!found.isFile()) total = undefined;
     if (total !== undefined) total += found.size;
   }
   return { total, read: 0 };

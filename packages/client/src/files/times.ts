@@ -49,7 +49,10 @@ function readIso(value: string | number, zone: Zone): string {
   if (typeof value === "number") return formatTimestamp(parseTimestamp(value));
   const match = isoPattern.exec(value.trim());
   if (match === null)
-    throw badTime(value, "it is not RFC 3339; name its form with --ts-format, such as '%d.%m.%Y %H:%M'");
+    throw badTime(
+      value,
+      "it is not RFC 3339; name its form with --ts-format: s, ms, us, ns, or such as '%d.%m.%Y %H:%M'",
+    );
   const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", offset] = match;
   const time = { hour: Number(hour), minute: Number(minute), second: Number(second) };
   const localMs = localMsOf(Number(year), Number(month), Number(day), time);

@@ -39,7 +39,8 @@ export async function withRetry<T>(env: Env, options: RetryOptions, run: () => P
       if (!isWorthRetrying(error)) throw error;
       const delayMs = retryDelayMs(env, attempt, error);
       if (env.clock.elapsedMs() + delayMs > options.deadlineMs()) throw error;
-      env.report({ level: "debug", event: "retry", details: { attempt, delayMs, error: String(error) } });
+      const message = error instanceof Error ? error.message : String(error);
+      env.report({ level: "warn", event: "retry", details: { attempt, delayMs, message } });
       await env.clock.sleep(delayMs, options.signal);
     }
   }
