@@ -50,6 +50,13 @@ export function start(
   });
 }
 
+function startLimited(words: readonly string[], fileKilobytesMax: number): ChildProcess {
+  const script = `ulimit -f ${fileKilobytesMax}; exec "$@"`;
+  return spawn("bash", ["-c", script, "bash", process.execPath, command, ...words], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+}
+
 /** A folder that is gone after the tests. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "epsilon-cli-"));
@@ -69,13 +76,24 @@ export interface Served {
   readonly data: string;
   /** All of stderr so far. */
   readonly said: () => string;
+  /** Settles with the exit code. */
+  readonly ended: Promise<number | null>;
   /** Sends a signal and waits for the end. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts an instance on a free port, and waits until it listens. */
-export async function serve(data: string, words: readonly string[] = []): Promise<Served> {
-  const child = start(["serve", "--data", data, "--listen", "127.0.0.1:0", ...words]);
+/**
+ * Starts an instance on a free port, and waits until it listens. `fileKilobytesMax`: the system lets it write no larger
+ * file.
+ */
+export async function serve(
+  data: string,
+  words: readonly string[] = [],
+  fileKilobytesMax?: number,
+): Promise<Served> {
+  const all = ["serve", "--data", data, "--listen", "127.0.0.1:0", ...words];
+  const child = fileKilobytesMax === undefined ? start(all) : startLimited(all, fileKilobytesMax);
+  const ended = exitOf(child);
   leftovers.unshift(() => child.kill("SIGKILL"));
   let said = "";
   const url = await new Promise<string>((resolve, reject) => {
@@ -90,8 +108,8 @@ export async function serve(data: string, words: readonly string[] = []): Promis
     url,
     data,
     said: () => said,
+    ended,
     end: async (signal) => {
-      const ended = exitOf(child);
       child.kill(signal);
       return ended;
     },

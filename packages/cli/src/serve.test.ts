@@ -58,6 +58,24 @@ test("what was acknowledged is there after a kill, and the folder is sound", asy
   assert.match(text.stdout, /events: 500 events, 0 tombstones\nsound \(500 events/);
 });
 
+test("when a durable write fails the process ends with 2, and what was acknowledged is there", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const data = temporaryFolder();
+  // No file may become larger than three megabytes.
+  const limited = await serve(data, [], 3000);
+  const lines = Array.from({ length: 100_000 }, (_, n) => `{"_ts":${1_769_860_800_000 + n},"n":${n}}\n`);
+  const file = temporaryFile("n.ndjson", lines.join(""));
+  const pushed = await epsilon(["push", file, "--to", limited.url, "--timeout", "1s"]);
+  assert.equal(pushed.code, 2);
+  assert.equal(await limited.ended, 2);
+  assert.match(limited.said(), /error failed code=store_failed/);
+  const [, stored = "0"] = /: ([0-9]+) stored/.exec(pushed.stderr) ?? [];
+  const report = await epsilon(["check", "--data", data, "--format", "json"]);
+  assert.equal(report.code, 0, report.stderr);
+  assert.ok((JSON.parse(report.stdout) as { events: number }).events >= Number(stored));
+});
+
 test("check refuses what is no data folder, and makes none", async () => {
   const nothing = join(temporaryFolder(), "nothing");
   const missing = await epsilon(["check", "--data", nothing]);
