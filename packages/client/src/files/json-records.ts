@@ -31,6 +31,7 @@ export function splitJson(): Splitter {
   // Inside a value: how deep, whether in a string, and how far it was looked at.
   let depth = 0;
   let isText = false;
+  let isEscaped = false;
   let isScalar = false;
   let isInside = false;
   let looked = 0;
@@ -58,7 +59,8 @@ export function splitJson(): Splitter {
       if (byte === newline) line += 1;
       if (isInside) {
         if (isText) {
-          if (byte === backslash) at += 1;
+          if (isEscaped) isEscaped = false;
+          else if (byte === backslash) isEscaped = true;
           else if (byte === quote) {
             isText = false;
             if (depth === 0) finish(at + 1);
@@ -109,8 +111,7 @@ export function splitJson(): Splitter {
     const keepFrom = isInside ? from : bytes.length;
     pending.drop(keepFrom);
     pending.line = isInside ? lineOfFrom : line;
-    // An escape may reach over the end of what there is: look on behind it.
-    looked = isInside ? at - keepFrom : at - bytes.length;
+    looked = isInside ? bytes.length - keepFrom : 0;
     if (isInside && pending.bytes.length > recordBytesMax) {
       if (!isSkipping) bad.push(tooLong(pending.line));
       isSkipping = true;

@@ -67,17 +67,17 @@ export class Reads {
   async #boundNewest(collection: string, query: Query, options: ReadOptions): Promise<bigint | null> {
     const newestFirst = query.orderBy.length === 0 && !query.descending;
     if (query.columns.length > 0 || query.groupBy.length > 0 || !newestFirst) return null;
+    if (query.pointSize !== undefined) return null;
     const context = this.#context(collection);
-    const range = rangeOf(query.timeRange, {
-      nowMicros: context.nowMicros,
-      timezone: query.timezone ?? "UTC",
-    });
+    const timezone = query.timezone ?? "UTC";
+    const range = rangeOf(query.timeRange, { nowMicros: context.nowMicros, timezone });
     return newestBoundMicros(this.#database, {
       table: context.table,
       days: this.#catalog.days.of(collection),
       endMicros: range.end,
-      wanted: query.limit ?? modelLimits.eventsDefaultCount,
-      where: query.filters.length === 0 ? null : filterSql(query.filters, context),
+      // One more than is shown tells whether the answer was cut.
+      wanted: (query.limit ?? modelLimits.eventsDefaultCount) + 1,
+      where: query.filters.length === 0 ? null : filterSql(query.filters, context, timezone),
       signal: options.signal,
     });
   }
@@ -219,7 +219,7 @@ export class Reads {
 
   async #bytesOf(collection: string): Promise<number> {
     const [row] = await this.#database.read(
-      `SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) FROM pragma_storage_info(${quoteString(`events.${collection}`.includes('"') ? collection : eventsTable(collection))}) WHERE persistent`,
+      `SELECT count(DISTINCT block_id) * (SELECT block_size FROM pragma_database_size() LIMIT 1) FROM pragma_storage_info(${quoteString(eventsTable(collection))}) WHERE persistent`,
       {},
     );
     return Number(row?.[0] ?? 0);
