@@ -101,6 +101,7 @@ export class StoreFixture {
       appendOnly: false,
       named: request.claim !== undefined,
       horizonMicros: null,
+      hashesIds: false,
     });
     const log = await this.openLog();
     const header = encodeHeader(eventsHeader(request, prepared, this.env.nowMicros));

@@ -44,6 +44,8 @@ function openElsewhere(
     });
     child.once("exit", () => resolve(text.trim()));
   });
+  // One that could not open the folder has ended by itself, and may have closed the pipe before it is told to.
+  child.stdin.on("error", () => {});
   return {
     said,
     end: async () => {

@@ -37,6 +37,7 @@ import { Backpressure } from "./backpressure.ts";
 import { withDeadline } from "./deadline.ts";
 import { type LoggedFrame, parseHeader } from "./frames.ts";
 import { Ledger } from "./ledger.ts";
+import { NewKeys } from "./new-keys.ts";
 import { Purger, type Retention, retentionFor } from "./retention.ts";
 import type { Tables } from "./tables.ts";
 import { tailChanges } from "./tail.ts";
@@ -114,6 +115,7 @@ class Store implements EventStore {
   readonly #ledger = new Ledger();
   readonly #loop: ApplyLoop;
   readonly #pressure: Backpressure;
+  readonly #newKeys: NewKeys;
   readonly #purger: Purger;
   readonly #writer: Writer;
   readonly #closing = new AbortController();
@@ -146,11 +148,13 @@ class Store implements EventStore {
       appliedOffset: state.appliedOffset,
       onApplied: (frames) => this.#onApplied(frames),
     });
+    this.#newKeys = new NewKeys(state);
     this.#writer = new Writer(env, {
       log,
       ledger: this.#ledger,
       loop: this.#loop,
       pressure: this.#pressure,
+      newKeys: this.#newKeys,
       assertOpen: () => this.#assertOpen(),
       failed: (error) => this.#failed(error),
     });
@@ -172,7 +176,7 @@ class Store implements EventStore {
     for await (const { start, end, header, payload } of this.#log.read(this.#tables.state.appliedOffset)) {
       const frame = { start, end, header: parseHeader(header), payload };
       this.#pressure.add(payload.length);
-      this.#writer.takeDurable(frame).catch((error: unknown) => this.#failed(error));
+      this.#writer.takeDurable(frame, null);
       if (this.#pressure.isFull) await this.#loop.waitFor(end);
     }
     await this.#purger.start(this.#closing.signal);
@@ -184,6 +188,7 @@ class Store implements EventStore {
 
   async #onApplied(frames: readonly LoggedFrame[]): Promise<void> {
     for (const frame of frames) this.#pressure.remove(frame.payload.length);
+    this.#newKeys.applied(this.#loop.appliedOffset);
     if (this.#tables.durable) await this.#log.trim(this.#loop.appliedOffset);
     for (const wake of this.#tails) wake();
   }

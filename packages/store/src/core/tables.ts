@@ -40,6 +40,8 @@ export interface TablesState {
     readonly source: string;
     readonly cursor: string;
   }[];
+  /** Times in which the tables have keys, as closed ranges. They may be wider than what is there. */
+  readonly covered: readonly { readonly collection: string; readonly from: bigint; readonly to: bigint }[];
   readonly restoredFrom: string | null;
   /** The last wall time that the tables remember, microseconds; null when new. */
   readonly clockMicros: bigint | null;

@@ -14,6 +14,7 @@ import type { ApplyLoop } from "./apply-loop.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { encodeHeader, type FrameHeader, type LoggedFrame } from "./frames.ts";
 import type { Ledger } from "./ledger.ts";
+import type { NewKeys } from "./new-keys.ts";
 import type { FrameOutcome } from "./tables.ts";
 import { eventsHeader, repeatAnswer, writeAnswer } from "./write-answer.ts";
 
@@ -22,6 +23,7 @@ export interface WriterParts {
   readonly ledger: Ledger;
   readonly loop: ApplyLoop;
   readonly pressure: Backpressure;
+  readonly newKeys: NewKeys;
   /** Throws unless the store takes requests. */
   readonly assertOpen: () => void;
   /** A durable write or an apply failed for good. */
@@ -30,8 +32,15 @@ export interface WriterParts {
 
 /** A frame on its way: `durable` and `applied` settle in the order of the log. */
 export interface Underway {
-  readonly durable: Promise<void>;
+  readonly durable: Promise<Durable>;
   readonly applied: Promise<FrameOutcome>;
+}
+
+/** A frame that is in the log. */
+interface Durable {
+  /** What will become of it, if that is plain already (new-keys.ts). */
+  readonly foreseen: FrameOutcome | null;
+  readonly outcome: Promise<FrameOutcome>;
 }
 
 /** Sums since the start. */
@@ -49,6 +58,7 @@ export class Writer {
   readonly #ledger: Ledger;
   readonly #loop: ApplyLoop;
   readonly #pressure: Backpressure;
+  readonly #newKeys: NewKeys;
   readonly #assertOpen: () => void;
   readonly #failed: (error: unknown) => void;
   /** A drop or forget that is appended and not yet durable: claims wait for it. */
@@ -61,6 +71,7 @@ export class Writer {
     this.#ledger = parts.ledger;
     this.#loop = parts.loop;
     this.#pressure = parts.pressure;
+    this.#newKeys = parts.newKeys;
     this.#assertOpen = parts.assertOpen;
     this.#failed = parts.failed;
   }
@@ -79,11 +90,10 @@ export class Writer {
     this.#totals.rejected += prepared.rejected.length;
     const cursor = request.claim?.cursor ?? null;
     if (underway === null) return repeatAnswer(prepared, { cursor, wait: request.wait });
-    if (request.wait === "durable") {
-      await underway.durable;
-      return writeAnswer(prepared, null, cursor);
-    }
-    await underway.durable;
+    const { foreseen } = await underway.durable;
+    if (request.wait === "durable") return writeAnswer(prepared, null, cursor);
+    // Whoever asks from now on waits for the tables, so it can be queried. Not so if they cannot go on.
+    if (foreseen !== null && this.#loop.stalled === null) return writeAnswer(prepared, foreseen, cursor);
     this.#loop.hurry();
     return writeAnswer(prepared, await underway.applied, cursor);
   }
@@ -123,6 +133,7 @@ export class Writer {
       appendOnly: request.appendOnly,
       named: request.claim !== undefined,
       horizonMicros: this.#ledger.horizonMicros(request.collection),
+      hashesIds: request.wait === "applied",
     });
     for (;;) {
       const step = slices.next();
@@ -134,33 +145,32 @@ export class Writer {
 
   #appendEvents(request: WriteRequest, prepared: Prepared): Underway {
     const at = this.#env.clock.nowMicros();
-    return this.append(eventsHeader(request, prepared, at), prepared.lines);
+    return this.append(eventsHeader(request, prepared, at), prepared.lines, prepared.idHashes);
   }
 
   /** Appends a frame. */
-  append(header: FrameHeader, payload: Uint8Array): Underway {
+  append(header: FrameHeader, payload: Uint8Array, idHashes: Float64Array | null = null): Underway {
     this.#assertOpen();
     const appended = this.#log.append(encodeHeader(header), payload.length === 0 ? [] : [payload]);
     this.#pressure.add(payload.length);
     const frame = { start: appended.start, end: appended.end, header, payload };
-    const applied = appended.durable.then(
-      () => ({ outcome: this.takeDurable(frame) }),
+    const durable = appended.durable.then(
+      () => this.takeDurable(frame, idHashes),
       (error: unknown) => {
         this.#pressure.remove(payload.length);
         if (error instanceof EpsilonError && error.code === "store_failed") this.#failed(error);
         throw error;
       },
     );
-    const durable = applied.then(() => {});
-    const outcome = applied.then((taken) => taken.outcome);
+    const applied = durable.then(({ outcome }) => outcome);
     // A caller may wait for one of the two only.
     durable.catch(() => {});
-    outcome.catch(() => {});
-    return { durable, applied: outcome };
+    applied.catch(() => {});
+    return { durable, applied };
   }
 
   /** A frame is durable: from here on its cursor counts, and the loop will apply it. */
-  takeDurable(frame: LoggedFrame): Promise<FrameOutcome> {
+  takeDurable(frame: LoggedFrame, idHashes: Float64Array | null): Durable {
     const { header } = frame;
     if (header.kind === "events") {
       this.#ledger.addCollection(header.collection);
@@ -170,12 +180,14 @@ export class Writer {
     } else {
       this.#ledger.forget(header.collection, header.kind === "forget" ? header.source : undefined);
     }
+    const isNew = this.#newKeys.take(frame, idHashes);
     const outcome = this.#loop.push(frame);
     outcome.then(
       (result) => this.#count(result),
       (error: unknown) => this.#failed(error),
     );
-    return outcome;
+    const lines = header.kind === "events" ? header.lines : 0;
+    return { foreseen: isNew ? allStored(lines) : null, outcome };
   }
 
   #count(outcome: FrameOutcome): void {
@@ -201,4 +213,8 @@ export class Writer {
     const header = { kind: "horizon", collection, horizonMicros: String(horizonMicros) } as const;
     await this.append(header, new Uint8Array(0)).durable;
   }
+}
+
+function allStored(lines: number): FrameOutcome {
+  return { stored: lines, duplicates: 0, conflicts: [], setAside: [] };
 }

@@ -57,7 +57,9 @@ export async function openSchema(database: Database, random: Random): Promise<vo
 }
 
 /** Where everything stands. */
-export async function loadState(database: Database): Promise<TablesState & { readonly sequence: number }> {
+export async function loadState(
+  database: Database,
+): Promise<Omit<TablesState, "covered"> & { readonly sequence: number }> {
   const meta = await readMeta(database);
   const [position] = await database.readInWriter("SELECT applied, sequence FROM epsilon.position");
   const collections = await database.readInWriter(

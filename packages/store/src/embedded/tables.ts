@@ -20,6 +20,7 @@ import type {
 import { Applier } from "./applier.ts";
 import { Catalog } from "./catalog.ts";
 import { checkTables } from "./check.ts";
+import { readCovered } from "./covered.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
 import { Loader } from "./loader.ts";
 import { Reads } from "./reads.ts";
@@ -37,8 +38,9 @@ export async function openEmbeddedTables(env: Env, options: EmbeddedTablesOption
   const database = await Database.open(options.database);
   try {
     await openSchema(database, env.random);
-    const state = await loadState(database);
-    const catalog = await Catalog.load(database, state);
+    const stored = await loadState(database);
+    const catalog = await Catalog.load(database, stored);
+    const state = { ...stored, covered: await readCovered(database, catalog) };
     const scratch = await openScratch(env, options.scratchPath);
     const [aside] = await database.readInWriter("SELECT count(*) FROM epsilon.set_aside");
     const { scratchPath } = options;

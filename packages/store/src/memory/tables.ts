@@ -73,6 +73,7 @@ class MemoryTables implements Tables {
       collections: [],
       horizons: [],
       cursors: [],
+      covered: [],
       restoredFrom: null,
       clockMicros: null,
     };

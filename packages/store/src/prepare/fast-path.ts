@@ -34,6 +34,8 @@ export class FastPath {
   readonly #scanner: MemberScanner;
   readonly #naming: FastNaming;
   readonly #masks = new Map<Shape, Uint8Array>();
+  /** Where the last canonical text has its id. */
+  #idAt = -1;
   #lastShape: Shape | null = null;
   #lastMasks: Uint8Array = new Uint8Array(0);
   tsMin = Number.POSITIVE_INFINITY;
@@ -113,6 +115,7 @@ export class FastPath {
       else id = this.#contentId(shape, micros);
     }
     this.#canonical(shape, micros, id);
+    writer.noteId(this.#idAt);
     writer.seal(start);
   }
 
@@ -163,6 +166,7 @@ export class FastPath {
         outWords.setInt32(at, prefixes.getInt32(prefix, true), true);
       prefix = prefixEnd;
       at = valueAt;
+      if (kind === partKind.id) this.#idAt = at + 1;
       if (kind === partKind.ts) {
         at = writeDigits(out, at, micros);
       } else if (member < 0) {

@@ -5,6 +5,7 @@
 
 import { hash } from "node:crypto";
 import { canonicalEvent, type Event } from "@epsilon/model";
+import { keyHash, keyHashOfText } from "./key-hash.ts";
 
 const newline = 0x0a;
 const closeBrace = 0x7d;
@@ -22,10 +23,22 @@ export class LineWriter {
   words: DataView;
   /** The end of what is written. */
   at = 0;
+  /** A number for each line's id (key-hash.ts), or null where nobody asks for them. */
+  readonly #idHashes: number[] | null;
 
-  constructor(capacityBytes: number) {
+  constructor(capacityBytes: number, options: { readonly hashesIds: boolean }) {
     this.bytes = Buffer.allocUnsafeSlow(Math.max(capacityBytes, 1024));
     this.words = viewOf(this.bytes);
+    this.#idHashes = options.hashesIds ? [] : null;
+  }
+
+  /** The id of the line that is being written stands at `at`. */
+  noteId(at: number): void {
+    this.#idHashes?.push(keyHash(this.words, at));
+  }
+
+  idHashes(): Float64Array | null {
+    return this.#idHashes === null ? null : Float64Array.from(this.#idHashes);
   }
 
   /** Makes room for so many bytes more. `bytes` may be another buffer after it. */
@@ -44,6 +57,7 @@ export class LineWriter {
     const start = this.at;
     this.at += this.bytes.write(text, start);
     this.seal(start);
+    this.#idHashes?.push(keyHashOfText(event.id));
   }
 
   /** The canonical text from `start` is complete: hashes it, and makes it a load line. */

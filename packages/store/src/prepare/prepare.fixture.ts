@@ -12,7 +12,15 @@ export function options(more: Partial<PrepareOptions> = {}): PrepareOptions {
   let drawn = 0;
   const random = (count: number): Uint8Array =>
     createHash("sha256").update(String(drawn++)).digest().subarray(0, count);
-  return { nowMicros: now, random, appendOnly: false, named: false, horizonMicros: null, ...more };
+  return {
+    nowMicros: now,
+    random,
+    appendOnly: false,
+    named: false,
+    horizonMicros: null,
+    hashesIds: false,
+    ...more,
+  };
 }
 
 export function run(body: string | Uint8Array, more: Partial<PrepareOptions> = {}): Prepared {

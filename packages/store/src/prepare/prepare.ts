@@ -24,6 +24,8 @@ export interface PrepareOptions {
   readonly named: boolean;
   /** Keys at or below it are refused. */
   readonly horizonMicros: bigint | null;
+  /** `idHashes` is wanted. */
+  readonly hashesIds: boolean;
 }
 
 /** A body as load lines. */
@@ -42,6 +44,8 @@ export interface Prepared {
   /** Field name to the bit mask of its types: 1 text, 2 number, 4 boolean. */
   readonly fields: ReadonlyMap<string, number>;
   readonly tombstones: number;
+  /** A number for each line's id, see key-hash.ts; null if not wanted. */
+  readonly idHashes: Float64Array | null;
 }
 
 /** Others are served after so much input. */
@@ -104,7 +108,7 @@ class Preparation {
     this.#isArray = body[first] === bracket;
     this.at = this.#isArray ? skipSpace(body, first + 1) : first;
     if (this.#isArray && body[this.at] === 0x5d) this.at = this.#endOfArray(this.at);
-    this.#writer = new LineWriter(body.length + (body.length >> 3) + 1024);
+    this.#writer = new LineWriter(body.length + (body.length >> 3) + 1024, options);
     const random = options.random;
     const ordinal = (firstId: string): number => {
       const count = this.#ordinals.get(firstId) ?? 0;
@@ -174,6 +178,7 @@ class Preparation {
       tsMax: this.#tsMax ?? 0n,
       fields: this.#fields,
       tombstones: this.#tombstones,
+      idHashes: this.#writer.idHashes(),
     };
   }
 
