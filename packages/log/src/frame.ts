@@ -15,10 +15,11 @@ export const magic = "#epsilon ";
 /** No first line is longer. */
 export const lineBytesMax = 128;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const newline = encoder.encode("\n");
 const newlineByte = 0x0a;
+const newline = Uint8Array.of(newlineByte);
+/** A payload up to this size is copied: one buffer to write costs less than two. */
+const copiedBytesMax = 4096;
 
 /** A frame that waits to be written. The payload is not copied. */
 export interface EncodedFrame {
@@ -50,7 +51,7 @@ export interface FrameLine {
 /** Lays out a frame that begins at logical offset `start`. Throws `body_too_large` beyond `frameBytesMax`. */
 export function encodeFrame(start: number, headerText: string, payload: readonly Uint8Array[]): EncodedFrame {
   assert(!headerText.includes("\n"), "a frame's header is one line");
-  const header = encoder.encode(headerText);
+  const header = Buffer.from(headerText);
   let contentCrc = crc32(header);
   let payloadBytes = 0;
   for (const part of payload) {
@@ -71,12 +72,22 @@ export function encodeFrame(start: number, headerText: string, payload: readonly
 export function frameBuffers(frame: EncodedFrame, synced: number): Uint8Array[] {
   const { start, header, payloadBytes } = frame;
   const covered = coveredPart(formatVersion, start, synced, header.length, payloadBytes);
-  const line = encoder.encode(`${covered} ${hex(crc32(covered, frame.contentCrc))}\n`);
-  const head = new Uint8Array(line.length + header.length + 1);
-  head.set(line);
-  head.set(header, line.length);
-  head[head.length - 1] = newlineByte;
-  return [head, ...frame.payload, newline];
+  const line = `${covered} ${hex(crc32(covered, frame.contentCrc))}\n`;
+  const isCopied = payloadBytes <= copiedBytesMax;
+  const headBytes = line.length + header.length + 1;
+  // Small buffers come out of Node's pool.
+  const head = Buffer.allocUnsafe(isCopied ? headBytes + payloadBytes + 1 : headBytes);
+  let at = head.write(line, 0, "latin1");
+  head.set(header, at);
+  at += header.length;
+  head[at++] = newlineByte;
+  if (!isCopied) return [head, ...frame.payload, newline];
+  for (const part of frame.payload) {
+    head.set(part, at);
+    at += part.length;
+  }
+  head[at] = newlineByte;
+  return [head];
 }
 
 /**

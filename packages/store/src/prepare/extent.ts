@@ -22,17 +22,21 @@ export function skipSpace(body: Uint8Array, at: number): number {
   return at;
 }
 
-/** The end of the value that begins at `start` (no white space there), or -1 if the body ends before it does. */
-export function valueEnd(body: Uint8Array, start: number): number {
+/**
+ * The end of the value that begins at `start` (no white space there). If it does not end before `limit`, or one of its
+ * texts holds a line break (which none may), it is broken: then -1 minus the place where that was seen.
+ */
+export function valueEnd(body: Uint8Array, start: number, limit = body.length): number {
   const first = body[start];
-  if (first === quote) return stringEnd(body, start);
-  if (first !== openBrace && first !== openBracket) return wordEnd(body, start);
+  if (first === quote) return stringEnd(body, start, limit);
+  if (first !== openBrace && first !== openBracket) return wordEnd(body, start, limit);
   let depth = 0;
-  for (let at = start; at < body.length; at++) {
+  for (let at = start; at < limit; at++) {
     const byte = body[at];
     if (byte === quote) {
-      at = stringEnd(body, at) - 1;
-      if (at < 0) return -1;
+      const end = stringEnd(body, at, limit);
+      if (end < 0) return end;
+      at = end - 1;
     } else if (byte === openBrace || byte === openBracket) {
       depth += 1;
     } else if (byte === closeBrace || byte === closeBracket) {
@@ -40,30 +44,37 @@ export function valueEnd(body: Uint8Array, start: number): number {
       if (depth === 0) return at + 1;
     }
   }
-  return -1;
+  return -1 - limit;
 }
 
-/** The next line that begins with `{`: from there on a broken body is read again; the body's end if there is none. */
-export function nextLine(body: Uint8Array, start: number): number {
-  for (let at = body.indexOf(newline, start); at >= 0; at = body.indexOf(newline, at + 1)) {
-    if (body[at + 1] === openBrace) return at + 1;
+/** The next line before `limit` that begins with `{`: a broken body is read again from there. `limit` if there is none. */
+export function nextLine(body: Uint8Array, start: number, limit: number): number {
+  for (let at = lineEnd(body, start); at < limit; at = lineEnd(body, at)) {
+    if (body[at] === openBrace) return at;
   }
-  return body.length;
+  return limit;
 }
 
-function stringEnd(body: Uint8Array, start: number): number {
-  for (let at = start + 1; at < body.length; at++) {
+/** Where the line of `start` ends, with its line break. */
+export function lineEnd(body: Uint8Array, start: number): number {
+  const at = body.indexOf(newline, start);
+  return at < 0 ? body.length : at + 1;
+}
+
+function stringEnd(body: Uint8Array, start: number, limit: number): number {
+  for (let at = start + 1; at < limit; at++) {
     const byte = body[at];
     if (byte === backslash) at += 1;
     else if (byte === quote) return at + 1;
+    else if (byte === newline) return -1 - at;
   }
-  return -1;
+  return -1 - limit;
 }
 
 /** A number, a word or rubbish: up to white space or punctuation. */
-function wordEnd(body: Uint8Array, start: number): number {
+function wordEnd(body: Uint8Array, start: number, limit: number): number {
   let at = start + 1;
-  while (at < body.length) {
+  while (at < limit) {
     const byte = body[at];
     if (isSpace(byte) || byte === comma || byte === openBrace || byte === openBracket) break;
     if (byte === closeBrace || byte === closeBracket || byte === quote) break;

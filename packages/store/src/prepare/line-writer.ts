@@ -27,7 +27,8 @@ export class LineWriter {
   readonly #idHashes: number[] | null;
 
   constructor(capacityBytes: number, options: { readonly hashesIds: boolean }) {
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(capacityBytes, 1024));
+    // A small one comes out of Node's pool: memory of its own costs more than the event that it is for.
+    this.bytes = Buffer.allocUnsafe(Math.max(capacityBytes, 1024));
     this.words = viewOf(this.bytes);
     this.#idHashes = options.hashesIds ? [] : null;
   }

@@ -8,7 +8,7 @@ import { hash } from "node:crypto";
 import { EpsilonError, type Event, limits, randomUuid } from "@epsilon/model";
 import type { Rejection } from "../event-store.ts";
 import { eventOf, type Naming } from "./event.ts";
-import { nextLine, skipSpace, valueEnd } from "./extent.ts";
+import { lineEnd, nextLine, skipSpace, valueEnd } from "./extent.ts";
 import { FastPath } from "./fast-path.ts";
 import { LineWriter } from "./line-writer.ts";
 import { ShapeTree } from "./shapes.ts";
@@ -50,9 +50,19 @@ export interface Prepared {
 
 /** Others are served after so much input. */
 const sliceBytes = 2 * 1024 * 1024;
+/**
+ * What is broken is looked at more than once: to the end that its brackets seem to have, and again from its next line
+ * on. After so much of that, nothing is looked for beyond its own line, or a body of broken lines would take for ever.
+ */
+const readAgainBytes = 64 * 1024 * 1024;
 
 /** Known to every request: shapes hold nothing of the events themselves. */
 const shapes = new ShapeTree();
+
+const encodings = [
+  { name: "gzip", magic: Buffer.from([0x1f, 0x8b]) },
+  { name: "zstd", magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]) },
+] as const;
 
 const bracket = 0x5b;
 const brace = 0x7b;
@@ -74,8 +84,8 @@ export function* prepareInSlices(body: Uint8Array, options: PrepareOptions): Gen
   const preparation = new Preparation(body, options);
   let until = sliceBytes;
   while (preparation.next()) {
-    if (preparation.at < until) continue;
-    until = preparation.at + sliceBytes;
+    if (preparation.bytesRead < until) continue;
+    until = preparation.bytesRead + sliceBytes;
     yield;
   }
   return preparation.result();
@@ -95,7 +105,11 @@ class Preparation {
   readonly #indexes: number[] = [];
   #received = 0;
   #accepted = 0;
+  /** Rejected because they are no JSON, or JSON but no object; the first message of the former. */
   #unreadable = 0;
+  #noObjects = 0;
+  #unreadableMessage: string | null = null;
+  #bytesReadAgain = 0;
   #tombstones = 0;
   #tsMin: bigint | null = null;
   #tsMax: bigint | null = null;
@@ -107,6 +121,8 @@ class Preparation {
     const first = skipSpace(body, hasMark ? 3 : 0);
     this.#isArray = body[first] === bracket;
     this.at = this.#isArray ? skipSpace(body, first + 1) : first;
+    refuseEncoded(this.#body);
+    if (this.#isArray && this.at >= body.length) throw this.#brokenArray("the text ends");
     if (this.#isArray && body[this.at] === 0x5d) this.at = this.#endOfArray(this.at);
     this.#writer = new LineWriter(body.length + (body.length >> 3) + 1024, options);
     const random = options.random;
@@ -134,6 +150,11 @@ class Preparation {
       : null;
   }
 
+  /** How much was read, counting again what was read again. */
+  get bytesRead(): number {
+    return this.at + this.#bytesReadAgain;
+  }
+
   /** Does one event; false at the end of the body. */
   next(): boolean {
     const body = this.#body;
@@ -159,8 +180,8 @@ class Preparation {
   }
 
   result(): Prepared {
-    if (this.#received > 0 && this.#unreadable === this.#received) {
-      throw new EpsilonError("bad_json", `${this.#rejected[0]?.message ?? "not JSON"}; nothing was stored`);
+    if (this.#unreadableMessage !== null && this.#unreadable + this.#noObjects === this.#received) {
+      throw new EpsilonError("bad_json", `${this.#unreadableMessage}; nothing was stored`);
     }
     this.#fast?.addFieldsTo(this.#fields);
     const fast = this.#fast;
@@ -190,26 +211,38 @@ class Preparation {
   /** The careful path: finds the event's end, then does it; sets `at`. */
   #careful(start: number): void {
     const body = this.#body;
-    const found = valueEnd(body, start);
-    const end = found < 0 ? body.length : found;
+    const limit = this.#bytesReadAgain < readAgainBytes ? body.length : lineEnd(body, start);
+    const found = valueEnd(body, start, limit);
+    const isWhole = found >= 0;
+    const end = isWhole ? found : Math.min(body.length, -found);
     this.at = end;
     const before = this.#writer.at;
     try {
-      if (end - start > limits.eventBytesMax) throw tooLarge(end - start);
-      this.#write(this.#eventAt(start, end));
+      if (isWhole && end - start > limits.eventBytesMax) throw tooLarge(end - start);
+      this.#write(this.#eventAt(start, Math.min(end, start + limits.eventBytesMax)));
       this.#accept();
     } catch (error) {
       if (!(error instanceof EpsilonError) || error.code === "forbidden_field") throw error;
       this.#writer.at = before;
       const isSyntax = error.code === "bad_json";
       if (isSyntax && this.#isArray) throw this.#brokenArray(error.message);
-      if (isSyntax || found < 0) {
+      if (isSyntax || !isWhole) {
         // What is broken may have swallowed its neighbours: the next line that begins an event is one again.
-        this.at = Math.min(end, nextLine(body, start));
-        if (isSyntax) this.#unreadable += 1;
+        this.at = nextLine(body, start, isWhole ? end : body.length);
+        this.#bytesReadAgain += Math.max(0, end - this.at);
       }
-      this.#rejected.push({ index: this.#received, code: error.code, message: error.message });
+      this.#noteRejection(error, body[start] === brace);
     }
+  }
+
+  #noteRejection({ code, message }: EpsilonError, isObject: boolean): void {
+    if (code === "bad_json" || (code === "bad_utf8" && !isObject)) {
+      this.#unreadable += 1;
+      this.#unreadableMessage ??= message;
+    } else if (code === "not_an_object") {
+      this.#noObjects += 1;
+    }
+    this.#rejected.push({ index: this.#received, code, message });
   }
 
   #eventAt(start: number, end: number): Event {
@@ -275,6 +308,16 @@ class Preparation {
       `the array is broken at event ${this.#received}, byte ${this.at}: ${why}; nothing was stored`,
     );
   }
+}
+
+/** The usual mistake: an encoded body whose encoding nobody names. */
+function refuseEncoded(body: Buffer): void {
+  const found = encodings.find(({ magic }) => body.subarray(0, magic.length).equals(magic));
+  if (found === undefined) return;
+  throw new EpsilonError(
+    "bad_json",
+    `the body is ${found.name}, and nothing says so: send Content-Encoding: ${found.name}; nothing was stored`,
+  );
 }
 
 function tooLarge(sizeBytes: number): EpsilonError {
