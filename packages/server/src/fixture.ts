@@ -62,6 +62,10 @@ export class Fixture {
       version: "1.2.3",
       ...options,
       store,
+    }).catch(async (error: unknown) => {
+      await store.close();
+      await rm(directory, { recursive: true, force: true });
+      throw error;
     });
     return new Fixture({ server, store, reports, directory });
   }
