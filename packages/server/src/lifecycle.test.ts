@@ -126,6 +126,7 @@ test("what is no HTTP is answered in the form of all errors", () =>
       assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `), text.slice(0, 50));
       assert.match(head, /^epsilon-instance: \S+\/\S+/im);
       assert.equal(JSON.parse(body).error.code, "bad_request");
+      assert.ok(body.endsWith("}\n"));
     }
     assert.equal((await fixture.get("/healthz")).status, 200);
   }));

@@ -166,7 +166,7 @@ test("422 where no event is good; 400 where nothing is JSON; 400 for an empty bo
     const empty = await fixture.post(events, "");
     assert.deepEqual([empty.status, empty.code], [400, "empty_body"]);
     assert.deepEqual((await fixture.post(events, "[]")).status, 200);
-    assert.equal((await fixture.get("/v1/collections")).text, '{"collections":[]}');
+    assert.equal((await fixture.get("/v1/collections")).text, '{"collections":[]}\n');
   }));
 
 test("delete by keys and by a filter", () =>
@@ -382,3 +382,15 @@ test("a broken invariant is reported to whoever can end the process", async () =
     assert.deepEqual([reply.status, reply.code, fatal.length], [500, "internal", 1]);
   });
 });
+
+test("every JSON answer ends with a newline, for terminals", () =>
+  withServer({}, async (fixture) => {
+    const replies = await Promise.all([
+      fixture.post(events, "{}"),
+      fixture.post(events, "this is no JSON"),
+      fixture.get("/healthz"),
+      fixture.get("/nothing"),
+      fixture.get("/openapi.json"),
+    ]);
+    for (const { text } of replies) assert.match(text, /^\{.*\}\n$/);
+  }));

@@ -18,7 +18,7 @@ export async function sendJson(
 ): Promise<FastifyReply> {
   return sendText(context, reply.code(answer.status ?? 200), {
     type: "application/json; charset=utf-8",
-    text: toJson(answer.value),
+    text: toJsonLine(answer.value),
   });
 }
 
@@ -42,6 +42,11 @@ export function toJson(value: unknown): string {
   return JSON.stringify(value, (_name, member: unknown) =>
     typeof member === "bigint" ? member.toString() : member,
   );
+}
+
+/** The same as a line: with its newline, for terminals. */
+export function toJsonLine(value: unknown): string {
+  return `${toJson(value)}\n`;
 }
 
 /** The error as the caller may see it. Whatever is not ours is `internal`, without its message. */
@@ -128,7 +133,7 @@ async function sendBeforeBodyEnds(
 ): Promise<void> {
   const { reply, error } = answer;
   const response = reply.raw;
-  const text = toJson(errorBody(error));
+  const text = toJsonLine(errorBody(error));
   response.writeHead(error.status, {
     ...definedHeaders(reply),
     "content-type": "application/json; charset=utf-8",

@@ -3,7 +3,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { EpsilonError } from "@epsilon/model";
-import { errorBody, toJson } from "./answer.ts";
+import { errorBody, toJsonLine } from "./answer.ts";
 
 const statusOf: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
@@ -33,7 +33,7 @@ export function answerParserError(
   }
   const status = statusOf[error.code ?? ""] ?? 400;
   const message = meaningOf[status] ?? `this is no HTTP/1.1 request: ${error.message}`;
-  const body = toJson(errorBody(new EpsilonError("bad_request", message)));
+  const body = toJsonLine(errorBody(new EpsilonError("bad_request", message)));
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}`,
     "content-type: application/json; charset=utf-8",

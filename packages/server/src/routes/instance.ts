@@ -59,5 +59,5 @@ export function notBuiltYet(what: string): Handler {
 }
 
 function openApiText(context: ServerContext): string {
-  return JSON.stringify(openApi(context.version));
+  return `${JSON.stringify(openApi(context.version))}\n`;
 }
