@@ -20,15 +20,19 @@ export async function* readFileBytes(env: Env, path: string): AsyncGenerator<Uin
   }
 }
 
-/** The first stretch of some bytes, at least `count` of them unless there are fewer, and then all of them. */
+/**
+ * The first stretch of some bytes, at least `count` of them unless there are fewer or what is there `isEnough`, and
+ * then all of them.
+ */
 export async function peek(
   bytes: AsyncIterable<Uint8Array>,
   count: number,
+  isEnough: (head: Uint8Array) => boolean = () => false,
 ): Promise<{ readonly head: Uint8Array; readonly all: AsyncIterable<Uint8Array> }> {
   const iterator = bytes[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array(0);
   let isDone = false;
-  while (head.length < count && !isDone) {
+  while (head.length < count && !isDone && !isEnough(head)) {
     const next = await iterator.next();
     if (next.done === true) isDone = true;
     else head = concat(head, next.value);

@@ -48,8 +48,16 @@ function tryParse(text: string, delimiter: string): string[][] | undefined {
   }
 }
 
+/** Many programs end every line with a delimiter: columns without a name and a cell at the end are none. */
+function withoutEmptyEnd(cells: readonly string[], countMin: number): readonly string[] {
+  let count = cells.length;
+  while (count > countMin && cells[count - 1] === "") count -= 1;
+  return count === cells.length ? cells : cells.slice(0, count);
+}
+
 /** The header of a file. Throws `bad_field_name`, `duplicate_field`, or `bad_request` for options that it does not fit. */
-export function readHeader(cells: readonly string[], plan: ImportPlan, needsTime: boolean): CsvHeader {
+export function readHeader(row: readonly string[], plan: ImportPlan, needsTime: boolean): CsvHeader {
+  const cells = withoutEmptyEnd(row, 0);
   const indexes = new Map<string, number>();
   for (const [index, name] of cells.entries()) {
     if (name === "")
@@ -62,7 +70,7 @@ export function readHeader(cells: readonly string[], plan: ImportPlan, needsTime
     indexes.set(name, index);
   }
   const { options } = plan;
-  const columns = `the columns are ${cells.map((name) => JSON.stringify(name)).join(", ")}`.slice(0, 1000);
+  const columns = describeColumns(cells);
   const time = plan.tsField ?? "_ts";
   if (!indexes.has(time) && (needsTime || options.ts !== undefined))
     throw new EpsilonError(
@@ -78,6 +86,13 @@ export function readHeader(cells: readonly string[], plan: ImportPlan, needsTime
       if (!indexes.has(field) && !plan.set.has(field))
         throw new EpsilonError("bad_request", `${flag} ${field}: there is no such column; ${columns}`);
   return { names: cells, indexes };
+}
+
+function describeColumns(names: readonly string[]): string {
+  const text = `the columns are ${names.map((name) => JSON.stringify(name)).join(", ")}`.slice(0, 1000);
+  const [delimiter] = /[;\t|]/.exec(names.length === 1 ? (names[0] ?? "") : "") ?? [];
+  if (delimiter === undefined) return text;
+  return `${text}; if cells are separated otherwise, say so: --delimiter '${delimiter === "\t" ? "\\t" : delimiter}'`;
 }
 
 interface ShapeOptions {
@@ -111,7 +126,8 @@ export function rowShaper(
     if (isText[index] === true) return cell === "" ? undefined : cell;
     return cellValue(cell, plan.decimal);
   };
-  return (record, cells) => {
+  return (record, row) => {
+    const cells = withoutEmptyEnd(row, header.names.length);
     if (cells.length !== header.names.length)
       throw new EpsilonError(
         "bad_row",

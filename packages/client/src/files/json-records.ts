@@ -107,7 +107,8 @@ export function splitJson(): Splitter {
     if (atEnd && isInside) {
       if (isScalar) finish(bytes.length);
       else bad.push({ line: lineOfFrom, code: "bad_json", message: "the file ends inside of this value" });
-    }
+    } else if (atEnd && position === "array")
+      bad.push({ line, code: "bad_json", message: "the file ends before its array is closed; is it whole?" });
     const keepFrom = isInside ? from : bytes.length;
     pending.drop(keepFrom);
     pending.line = isInside ? lineOfFrom : line;

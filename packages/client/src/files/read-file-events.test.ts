@@ -182,7 +182,7 @@ test("CSV: cells, quotes, delimiters, decimals, text, empty cells", async () => 
 
 test("CSV headers that cannot be are refused", async () => {
   await assert.rejects(read("a,a\n1,2", {}, csv), { code: "duplicate_field" });
-  await assert.rejects(read("a,\n1,2", {}, csv), { code: "bad_field_name" });
+  await assert.rejects(read("a,,b\n1,2,3", {}, csv), { code: "bad_field_name" });
   await assert.rejects(read("_ts,a\n", { key: ["b"] }, csv), { code: "bad_request" });
   await assert.rejects(read("_ts,a\n", { text: ["b"] }, csv), { code: "bad_request" });
   await assert.rejects(read("_ts,a\n", { ts: "b" }, csv), { code: "missing_timestamp" });
@@ -289,4 +289,51 @@ test("a file is read through the env, and one that is not there is named", async
     },
     { code: "file_not_found" },
   );
+});
+
+test("what comes slowly is passed on line by line", async () => {
+  let asked = 0;
+  async function* slow(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let n = 0; n < 3; n++) {
+      asked += 1;
+      yield new TextEncoder().encode(`{"n":${n}}\n`);
+    }
+  }
+  const input = { name: "stdin", bytes: slow(), isRereadable: false };
+  for await (const { events } of readFileEvents(createSimEnv(1), input, {})) {
+    assert.deepEqual([events.length, asked], [1, 1]);
+    break;
+  }
+});
+
+test("a delimiter at the end of every line makes no column", async () => {
+  const semicolons = { ts: "t", delimiter: ";" };
+  const { events, rejected } = await read(`t;a;;\n${ts};1;;\n${ts};2\n${ts};3;;x\n`, semicolons, csv);
+  assert.deepEqual(
+    events.map(({ a }) => a),
+    [1, 2],
+  );
+  assert.deepEqual(rejected, [[4, "bad_row"]]);
+  await assert.rejects(read(`t;;a\n${ts};1;2\n`, semicolons, csv), { code: "bad_field_name" });
+});
+
+test("columns that are not separated as expected are shown with the flag that helps", async () => {
+  await assert.rejects(read(`t;a\n${ts};1\n`, { ts: "t" }, csv), /"t;a"; .*--delimiter ';'/);
+  await assert.rejects(read(`t\ta\n${ts}\t1\n`, { ts: "t" }, csv), /--delimiter '\\t'/);
+  await assert.rejects(read(`b,a\n${ts},1\n`, { ts: "t" }, csv), (error: Error) => {
+    return !error.message.includes("--delimiter");
+  });
+});
+
+test("an array that is not closed is noticed", async () => {
+  const json = { name: "x.json" };
+  const event = `{"_ts":"${ts}"}`;
+  for (const [text, rejected] of [
+    [`[${event},\n`, [[2, "bad_json"]]],
+    [`[${event}`, [[1, "bad_json"]]],
+    ["[", [[1, "bad_json"]]],
+    [`[${event},{"a":`, [[1, "bad_json"]]],
+    [`[${event}]`, []],
+  ] as const)
+    assert.deepEqual((await read(text, {}, json)).rejected, rejected, text);
 });

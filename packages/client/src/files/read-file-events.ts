@@ -63,13 +63,21 @@ export async function* readFileEvents(
   hash: Sha256 = sha256,
 ): AsyncGenerator<FileStretch, void, undefined> {
   const plan = planImport(options);
-  const { head, all } = await peek(await toUtf8(await unpacked(input.bytes), options.encoding), sniffBytes);
+  const bytes = await toUtf8(await unpacked(input.bytes), options.encoding);
+  // What comes slowly through a pipe is not kept back: its first line tells enough.
+  const { head, all } = await peek(bytes, sniffBytes, hasLine);
   const format = formatOf(input.name, head, options.format);
   const delimiter = options.delimiter ?? (/\.tsv(?:\.gz)?$/i.test(input.name) ? "\t" : ",");
   const splitter = splitterOf(format, delimiter);
   const reader = new RecordReader({ env, plan, input, format, delimiter, hash });
   for await (const chunk of all) yield reader.read(splitter.push(chunk));
   yield reader.read(splitter.end());
+}
+
+/** Whether a line with something in it has ended. */
+function hasLine(head: Uint8Array): boolean {
+  const text = new TextDecoder().decode(head);
+  return text.slice(0, text.lastIndexOf("\n") + 1).trim() !== "";
 }
 
 function splitterOf(format: FileFormat, delimiter: string): Splitter {
