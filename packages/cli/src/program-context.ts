@@ -42,7 +42,8 @@ function reporter(output: Output): (event: ReportEvent) => void {
   let lastRetryMs = Number.NEGATIVE_INFINITY;
   return ({ level, event, details }) => {
     if (level !== "warn" && level !== "error") return;
-    if (event !== "retry") return output.say(`${level}: ${event} ${JSON.stringify(details)}`);
+    if (event !== "retry" && event !== "tail_broken_off")
+      return output.say(`${level}: ${event} ${JSON.stringify(details)}`);
     const nowMs = performance.now();
     if (nowMs - lastRetryMs < retryLineEveryMs) return;
     lastRetryMs = nowMs;

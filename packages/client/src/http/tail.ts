@@ -57,7 +57,7 @@ export async function* tailEvents(
       env.report({
         level: "warn",
         event: "tail_broken_off",
-        details: { url: target.url, error: String(error) },
+        details: { url: target.url, message: error instanceof Error ? error.message : String(error) },
       });
     }
     await env.clock.sleep(retryDelayMs(env, attempt), signal).catch((error: unknown) => {
