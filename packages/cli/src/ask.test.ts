@@ -1,5 +1,6 @@
 /** `query`, `tail`, `export`, `delete`, `drop` as processes, and command lines that are not understood. */
 import assert from "node:assert/strict";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { must } from "@epsilon/model";
 import { laterCommands } from "./commands/later.ts";
@@ -11,6 +12,7 @@ import {
   type Served,
   serve,
   start,
+  temporaryFile,
   temporaryFolder,
 } from "./fixture.ts";
 
@@ -180,4 +182,50 @@ test("command lines that are not understood exit with 2 and a hint", async () =>
   assert.deepEqual([help.code, help.stderr], [0, ""]);
   assert.match(help.stdout, /Examples:/);
   assert.equal((await ask(["--version"])).stdout, "0.1.0\n");
+});
+
+test("FROM names the collection, unless --collection says another", async () => {
+  const other = await epsilon(["push", "-", "--to", instance.url, "--collection", "other"], {
+    input: '{"a":1}',
+  });
+  assert.equal(other.code, 0, other.stderr);
+  const from = ["query", "SELECT count FROM other", "--format", "csv"];
+  assert.equal((await ask(from)).stdout, "count\n1\n");
+  assert.equal((await ask([...from, "--collection", "other"])).stdout, "count\n1\n");
+  const differ = await ask([...from, "--collection", "events"]);
+  assert.deepEqual([differ.code, differ.stdout], [2, ""]);
+  assert.match(differ.stderr, /FROM says other.*\(usage\)/);
+  const variables = { EPSILON_URL: instance.url, EPSILON_COLLECTION: "events" };
+  assert.equal((await epsilon(from, { variables })).stdout, "count\n1\n");
+});
+
+test("a token on the command line wins over one in a variable; what is no token is refused", async () => {
+  const file = temporaryFile("token", "a\n");
+  const variables = { EPSILON_URL: instance.url, EPSILON_TOKEN_FILE: "/no/such/file", EPSILON_FROM: "" };
+  const question = ["query", "SELECT count", "--format", "csv"];
+  assert.equal((await epsilon([...question, "--token", "a"], { variables })).stdout, "count\n6\n");
+  const token = { EPSILON_URL: instance.url, EPSILON_TOKEN: "b" };
+  assert.equal((await epsilon([...question, "--token-file", file], { variables: token })).code, 0);
+  for (const bad of ["", "a b", "a\nb", "ü"])
+    assert.match((await ask([...question, "--token", bad])).stderr, /--token does not hold one.*\(usage\)/);
+  const both = await ask([...question, "--token", "a", "--token-file", file]);
+  assert.match(both.stderr, /\(usage\)/);
+});
+
+test("an empty filter deletes nothing", async () => {
+  const ran = await ask(["delete", " "]);
+  assert.equal(ran.code, 2);
+  assert.match(ran.stderr, /epsilon drop.*\(usage\)/);
+});
+
+test("an answer that cannot be written is no bug", { skip: !existsSync("/dev/full") }, async () => {
+  const full = openSync("/dev/full", "w");
+  const child = start(["query", "SELECT count", "--from", instance.url], {}, full);
+  closeSync(full);
+  let said = "";
+  must(child.stderr).on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  assert.equal(await exitOf(child), 2);
+  assert.match(said, /^epsilon: the answer cannot be written: .*\(disk_full\)\n$/);
 });

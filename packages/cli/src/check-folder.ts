@@ -1,5 +1,6 @@
 /** What `epsilon check` does: reads every byte of a data folder and says whether it verifies. */
 
+import type { Env } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
 import { type CheckReport, openEmbeddedStore } from "@epsilon/store";
 import type { CommonFlags } from "./flags.ts";
@@ -11,6 +12,8 @@ export interface CheckFlags extends CommonFlags {
   readonly repair?: boolean;
 }
 
+const sayEveryMs = 5000;
+
 /** Checks the folder; answers 0 if it is sound, else 1. */
 export async function checkFolder(context: CommandContext, flags: CheckFlags): Promise<number> {
   const { env, output } = context.open(flags);
@@ -21,14 +24,23 @@ export async function checkFolder(context: CommandContext, flags: CheckFlags): P
       "not_implemented",
       "--repair: check cannot set bad parts aside yet; run it without --repair to see them, and keep a copy of the folder",
     );
-  if (flags.data === undefined) throw new EpsilonError("usage", "say which data folder: --data DIR");
-  if (!(await env.files.exists(`${flags.data}/data.duckdb`)))
-    throw new EpsilonError("file_not_found", `${flags.data} is no data folder: it has no data.duckdb`);
-  const store = await openEmbeddedStore(env, { directory: flags.data });
+  const { data: directory = "" } = flags;
+  if (directory === "") throw new EpsilonError("usage", "say which data folder: --data DIR");
+  if (!(await env.files.exists(`${directory}/data.duckdb`)))
+    throw new EpsilonError("file_not_found", `${directory} is no data folder: it has no data.duckdb`);
+  const started = performance.now();
+  const timer = setInterval(() => {
+    output.say(`reading ${directory}: ${Math.round((performance.now() - started) / 1000)} s`);
+  }, sayEveryMs);
+  const report = await readFolder(env, directory).finally(() => clearInterval(timer));
+  await output.answer(flags.format === "json" ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report));
+  return report.sound ? 0 : 1;
+}
+
+async function readFolder(env: Env, directory: string): Promise<CheckReport> {
+  const store = await openEmbeddedStore(env, { directory });
   try {
-    const report = await store.check({ deadlineMs: Number.MAX_SAFE_INTEGER });
-    await output.answer(flags.format === "json" ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report));
-    return report.sound ? 0 : 1;
+    return await store.check({ deadlineMs: Number.MAX_SAFE_INTEGER });
   } finally {
     await store.close();
   }
@@ -44,7 +56,7 @@ function textOf(report: CheckReport): string {
     ({ name, events, tombstones }) => `${name}: ${events} events, ${tombstones} tombstones`,
   );
   for (const { code, message } of report.findings) lines.push(`found: ${message} (${code})`);
-  if (report.setAside > 0) lines.push(`${report.setAside} lines that the tables refused are kept aside`);
+  if (report.setAside > 0) lines.push(`set aside: ${report.setAside} events that the tables refused`);
   const verdict = report.sound ? "sound" : `not sound: ${report.findings.length} findings`;
   lines.push(`${verdict} (${report.events} events, ${report.logFrames} log frames verified)`);
   return `${lines.join("\n")}\n`;

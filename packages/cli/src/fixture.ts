@@ -42,11 +42,12 @@ export async function epsilon(words: readonly string[], options: RunOptions = {}
 export function start(
   words: readonly string[],
   variables: Readonly<Record<string, string>> = {},
+  stdout: "pipe" | number = "pipe",
 ): ChildProcess {
   const outside = Object.entries(process.env).filter(([name]) => !name.startsWith("EPSILON_"));
   return spawn(process.execPath, [command, ...words], {
     env: { ...Object.fromEntries(outside), ...variables },
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["pipe", stdout, "pipe"],
   });
 }
 

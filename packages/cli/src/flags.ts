@@ -23,23 +23,38 @@ export function flag(flags: string, description: string): Option {
 }
 
 /** Adds the flags of every command. `formats` are what `--format` takes here, the first is what it is without. */
-export function addCommonFlags(command: Command, formats: readonly string[] = ["text", "json"]): Command {
+export function addCommonFlags(
+  command: Command,
+  { formats = ["text", "json"], formatIs = "how to answer" }: FormatFlag = {},
+): Command {
   return command
-    .addOption(flag("--format <format>", `how to answer: ${formats.join(", ")}`).choices([...formats]))
+    .addOption(flag("--format <format>", formatIs).choices([...formats]))
     .addOption(flag("--quiet", "nothing on stderr but errors"))
     .addOption(flag("--token <token>", "who you are, for instances with --tokens"))
     .addOption(flag("--token-file <file>", "the same, from a file"));
 }
 
+interface FormatFlag {
+  readonly formats?: readonly string[];
+  readonly formatIs?: string;
+}
+
 /** Adds `--from` and `--collection`. */
 export function addFromFlag(command: Command): Command {
   return command.addOption(
-    flag("--from <url>", `the instance to ask (default: ${defaultUrl}, or EPSILON_URL)`),
+    flag("--from <url>", `the instance to ask (default: EPSILON_URL, or ${defaultUrl})`),
   );
 }
 
 export function addCollectionFlag(command: Command): Command {
   return command.addOption(flag("--collection <name>", "the collection").default("events"));
+}
+
+/** The command line wins over variables also where two flags say the same thing in two ways. */
+export function preferCommandLine(command: Command): void {
+  const sources = ["token", "tokenFile"].map((name) => [name, command.getOptionValueSource(name)] as const);
+  if (!sources.some(([, source]) => source === "cli")) return;
+  for (const [name, source] of sources) if (source === "env") command.setOptionValue(name, undefined);
 }
 
 /** A list, by commas or spaces. */
@@ -90,11 +105,14 @@ export function oneUrl(given: string | undefined, flagName: string): string {
 export function tokenOf(flags: CommonFlags): string | undefined {
   if (flags.token !== undefined && flags.tokenFile !== undefined)
     throw new EpsilonError("usage", "--token and --token-file were both given; give one");
-  if (flags.tokenFile === undefined) return flags.token;
-  const token = readText(flags.tokenFile).trim();
-  if (token === "" || /\s/.test(token))
-    throw new EpsilonError("usage", `${flags.tokenFile} does not hold one token and nothing else`);
-  return token;
+  const { token, tokenFile } = flags;
+  if (token === undefined && tokenFile === undefined) return undefined;
+  const text = token ?? readText(tokenFile ?? "").trim();
+  if (/^[!-~]+$/.test(text)) return text;
+  throw new EpsilonError(
+    "usage",
+    `${tokenFile ?? "--token"} does not hold one token and nothing else; letters, digits and - . _ ~ + / = make a token`,
+  );
 }
 
 /** A small file's text. Throws `file_not_found` or `io_error`. */

@@ -29,11 +29,14 @@ export function createOutput(isQuiet: boolean): Output {
   };
 }
 
-/** Ends the process with 0 when whoever reads stdout has gone. */
+/** Ends the process with 0 when whoever reads stdout has gone, and with 2 when an answer cannot be written. */
 export function endWithReader(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    const code = error.code === "ENOSPC" ? "disk_full" : "io_error";
+    const failure = new EpsilonError(code, `the answer cannot be written: ${error.message}`);
+    process.stderr.write(`${errorLine(failure, false)}\n`);
+    process.exit(2);
   });
   // Whoever does not read the complaints does not miss them either.
   process.stderr.on("error", (error: NodeJS.ErrnoException) => {

@@ -9,6 +9,7 @@ import { addPushCommand } from "./commands/push.ts";
 import { addQueryCommand } from "./commands/query.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addTailCommand } from "./commands/tail.ts";
+import { preferCommandLine } from "./flags.ts";
 import { errorLine } from "./output.ts";
 import { type CommandContext, createContext, examples } from "./program-context.ts";
 import { version } from "./version.ts";
@@ -37,6 +38,7 @@ export function buildProgram(context: CommandContext): Command {
   addCheckCommand(program, context);
   addLaterCommands(program, context);
   for (const command of program.commands) command.exitOverride();
+  program.hook("preAction", (_, command) => preferCommandLine(command));
   return program;
 }
 
@@ -64,7 +66,7 @@ export async function runProgram(words: readonly string[]): Promise<number> {
         );
       },
     });
-  forgetFalseVariables(program);
+  forgetVariables(program);
   if (words.length === 0) {
     program.outputHelp({ error: true });
     return 2;
@@ -87,15 +89,14 @@ function wantsJson(words: readonly string[]): boolean {
   );
 }
 
-/** A flag without a value is on when its variable is there, whatever it says: take out those that say no. */
-function forgetFalseVariables(program: Command): void {
+/**
+ * An empty variable is none. A flag without a value is on when its variable is there, whatever it says: those that say
+ * no are taken out too.
+ */
+function forgetVariables(program: Command): void {
   for (const command of program.commands)
-    for (const { envVar, required, optional } of command.options)
-      if (
-        envVar !== undefined &&
-        !required &&
-        !optional &&
-        /^(?:|0|false|no|off)$/i.test(process.env[envVar] ?? "")
-      )
-        delete process.env[envVar];
+    for (const { envVar, required, optional } of command.options) {
+      const no = required || optional ? /^$/ : /^(?:|0|false|no|off)$/i;
+      if (envVar !== undefined && no.test(process.env[envVar] ?? "")) delete process.env[envVar];
+    }
 }

@@ -36,8 +36,11 @@ export interface PushFlags extends CommonFlags {
 }
 
 export function addPushFlags(command: Command): Command {
-  return addCommonFlags(addCollectionFlag(command), fileFormats)
-    .addOption(flag("--to <url>", `the instance to write to (default: ${defaultUrl}, or EPSILON_URL)`))
+  return addCommonFlags(addCollectionFlag(command), {
+    formats: fileFormats,
+    formatIs: "what the files are (default: by name and content); json also answers in JSON",
+  })
+    .addOption(flag("--to <url>", `the instance to write to (default: EPSILON_URL, or ${defaultUrl})`))
     .addOption(
       flag("--ack <how>", "done when this many have the last event; with one instance all are alike")
         .choices(["one", "majority", "all"])

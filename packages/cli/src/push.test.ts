@@ -1,15 +1,19 @@
 /** `epsilon push` as a process: files in, counts out, exit codes, variables. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { must } from "@epsilon/model";
 import {
   epsilon,
+  exitOf,
   parseLines,
   type Ran,
   type Served,
   serve,
+  start,
   temporaryFile,
   temporaryFolder,
 } from "./fixture.ts";
@@ -118,10 +122,36 @@ test("rejected events have lines and reasons, from here and from the instance; t
     first_rejected: { line: number }[];
   };
   assert.deepEqual([json.code, answer.duplicates, answer.rejected], [1, 2, 3]);
-  assert.deepEqual(answer.first_rejected.map(({ line }) => line).sort(), [3, 4, 5]);
+  assert.deepEqual(
+    answer.first_rejected.map(({ line }) => line),
+    [3, 4, 5],
+  );
   const all = await push("none", ["-", "--format", "ndjson"], "nonsense\n{\n");
   assert.equal(all.code, 1);
 });
+
+test("a JSON array that is not closed is noticed: the file may be cut", async () => {
+  const file = temporaryFile("cut.json", '[{"_ts":"2026-01-31T12:00:00Z","a":1},\n');
+  const ran = await push("cut", [file]);
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /cut\.json:2: the file ends before its array is closed.*\(bad_json\)/);
+  assert.match(ran.stderr, /1 stored, 0 duplicates, 1 rejected/);
+});
+
+test("Ctrl-C says how far it came", { skip: process.platform === "win32" }, async () => {
+  const child = start(["push", "-", "--to", instance.url, "--collection", "interrupted"]);
+  const said = once(must(child.stderr), "data");
+  must(child.stdin).write('{"a":1}\n');
+  while ((await instanceHas("interrupted")) === 0);
+  child.kill("SIGINT");
+  assert.match(String((await said)[0]), /^pushed \d events: .* before it was stopped; run it again/);
+  assert.equal(await exitOf(child), 130);
+});
+
+async function instanceHas(collection: string): Promise<number> {
+  const response = await fetch(`${instance.url}/v1/collections/${collection}/query?q=SELECT+count`);
+  return response.ok ? 1 : 0;
+}
 
 test("stdin without times: a new event each time it is sent", async () => {
   for (const expected of [1, 2]) {

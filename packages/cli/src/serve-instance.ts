@@ -31,6 +31,7 @@ export async function serveInstance(flags: ServeFlags): Promise<number> {
       "not_implemented",
       "--snapshot-to and --snapshot-every: snapshots are not built yet",
     );
+  if (flags.data === "") throw new EpsilonError("usage", "--data is empty; give the data folder");
   const listen = parseListen(flags.listen);
   const tokens = flags.tokens === undefined ? undefined : parseTokens(readText(flags.tokens));
   const tls = readTls(flags);

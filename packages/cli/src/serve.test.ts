@@ -119,6 +119,7 @@ test("flags of serve that cannot be are refused before anything is made", async 
     [["--snapshot-to", "x"], /\(not_implemented\)/],
     [["--no-such-flag"], /\(usage\)/],
     [["extra"], /\(usage\)/],
+    [["--data", ""], /--data is empty.*\(usage\)/],
   ];
   const flags = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
   const ends = await Promise.all(

@@ -1,6 +1,6 @@
 /** `epsilon delete` and `epsilon drop`: taking events out. */
 
-import { parseCollectionName } from "@epsilon/model";
+import { EpsilonError, parseCollectionName } from "@epsilon/model";
 import { parseFilter } from "@epsilon/query";
 import type { Command } from "commander";
 import {
@@ -42,6 +42,8 @@ export function addDeleteCommand(program: Command, context: CommandContext): voi
 async function deleteEvents(context: CommandContext, filter: string, flags: DeleteFlags): Promise<number> {
   const { env, output } = context.open(flags);
   const client = clientOf(env, oneUrl(flags.from, "--from"), flags);
+  if (filter.trim() === "")
+    throw new EpsilonError("usage", "the filter is empty; epsilon drop takes out a whole collection");
   parseFilter(filter);
   const isDry = flags.dryRun === true;
   const count = isDry

@@ -73,16 +73,22 @@ async function pushFiles(work: PushWork, files: readonly string[]): Promise<numb
   const client = clientOf(env, oneUrl(flags.to, "--to"), flags);
   const isQuiet = flags.quiet === true;
   const progress = startProgress(counted.total, isQuiet);
-  const first: (RejectedEvent & { readonly file: string })[] = [];
+  const first: (RejectedEvent & { readonly file: string; readonly fileIndex: number })[] = [];
   let sum: PushTotals = { received: 0, stored: 0, duplicates: 0, rejected: 0, conflicts: 0 };
+  const interrupted = (): void => {
+    progress.end();
+    output.say(`${summaryOf(sum)} before it was stopped; run it again, it goes on`);
+    process.exit(130);
+  };
+  process.once("SIGINT", interrupted);
   try {
-    for (const file of files) {
+    for (const [fileIndex, file] of files.entries()) {
       const before = sum;
       const totals = await pushEvents(env, client, readEvents(work, file), {
         collection: flags.collection,
         timeoutMs: flags.timeout,
         onRejected: (rejected) => {
-          if (first.length < shownMax) first.push({ file, ...rejected });
+          if (first.length < shownMax) first.push({ file, fileIndex, ...rejected });
         },
         onProgress: (now) => {
           sum = addTotals(before, now);
@@ -96,14 +102,20 @@ async function pushFiles(work: PushWork, files: readonly string[]): Promise<numb
     if (sum.received > 0) output.say(`${summaryOf(sum)} before it failed; run it again, it goes on`);
     throw error;
   } finally {
+    process.off("SIGINT", interrupted);
     progress.end();
+    // Those that the instance rejected come later than those that are no events at all.
+    first.sort((a, b) => a.fileIndex - b.fileIndex || a.line - b.line);
     for (const rejected of first) output.complain(rejectionLine(rejected));
   }
   if (sum.rejected > first.length) output.complain(`… and ${sum.rejected - first.length} more were rejected`);
   if (sum.conflicts > 0)
     output.complain(`${sum.conflicts} conflicts: another content at the same _rev; see --rev`);
   output.say(summaryOf(sum));
-  if (flags.format === "json") await output.answer(`${JSON.stringify({ ...sum, first_rejected: first })}\n`);
+  if (flags.format === "json")
+    await output.answer(
+      `${JSON.stringify({ ...sum, first_rejected: first.map(({ fileIndex: _, ...rejected }) => rejected) })}\n`,
+    );
   return sum.rejected > 0 ? 1 : 0;
 }
 

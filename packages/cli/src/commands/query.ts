@@ -2,6 +2,7 @@
 
 import type { QueryAnswer } from "@epsilon/client";
 import { EpsilonError } from "@epsilon/model";
+import { parseQuery } from "@epsilon/query";
 import type { Command } from "commander";
 import {
   addCollectionFlag,
@@ -26,17 +27,44 @@ export function addQueryCommand(program: Command, context: CommandContext): void
     .command("query")
     .description("ask a question")
     .argument("[query]", "SELECT … WHERE … GROUP BY …, or a query object as JSON", "");
-  addCommonFlags(addCollectionFlag(addFromFlag(command)), ["table", "json", "csv", "ndjson"])
+  addCommonFlags(addCollectionFlag(addFromFlag(command)), { formats: ["table", "json", "csv", "ndjson"] })
     .addOption(flag("--timeout <duration>", "how long the query may take, such as 2m"))
     .addHelpText(
       "after",
       examples(
         "epsilon query 'SELECT count, p95(duration_ms) GROUP BY path LIMIT 10 SINCE 7d' --collection views",
-        "epsilon query 'WHERE status >= 500' --collection views --format ndjson",
+        "epsilon query 'WHERE status >= 500 LIMIT 10 FROM views' --format ndjson",
         "epsilon query 'SELECT sum(bytes) GROUP BY host POINT SIZE 1d' --format csv > bytes.csv",
       ),
     )
-    .action((text: string, flags: QueryFlags) => context.run(flags, () => query(context, text, flags)));
+    .action((text: string, given: QueryFlags) =>
+      context.run(given, () => {
+        const isExplicit = command.getOptionValueSource("collection") === "cli";
+        return query(context, text, {
+          ...given,
+          collection: collectionOf(text, given.collection, isExplicit),
+        });
+      }),
+    );
+}
+
+/** The collection that is asked: what `FROM` says, unless `--collection` was given. Throws `usage` if they differ. */
+function collectionOf(text: string, collection: string, isExplicit: boolean): string {
+  const from = fromOf(text);
+  if (from === undefined || from === collection) return collection;
+  if (!isExplicit) return from;
+  throw new EpsilonError("usage", `FROM says ${from} and --collection ${collection}; give one`);
+}
+
+function fromOf(text: string): string | undefined {
+  if (text.trimStart().startsWith("{")) return undefined;
+  try {
+    return parseQuery(text).collection;
+  } catch (error) {
+    // The instance says what is wrong with it, if it is: it may understand more.
+    if (error instanceof EpsilonError) return undefined;
+    throw error;
+  }
 }
 
 async function query(context: CommandContext, text: string, flags: QueryFlags): Promise<number> {
