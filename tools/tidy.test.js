@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { errors } from "../packages/model/dist/index.js";
@@ -186,6 +186,23 @@ test("docs/errors.md lists every error code with its status and meaning", () => 
 test("no page or file names a place outside the project", () => {
   const texts = files.filter((path) => /\.(?:ts|js|json|md|svg|txt|yaml|yml)$|^\.ci\/|^LICENSE$/.test(path));
   assertNone(texts.flatMap((path) => checkForeignWords(path, read(path))));
+});
+
+test("the pages of decisions and formats are in their lists, with the decisions' own titles", () => {
+  const pages = files.filter((path) => /^docs\/(?:decisions|formats)\/(?!README).*\.md$/.test(path));
+  assert.ok(0 < pages.length);
+  assertNone(
+    pages
+      .filter((path) => {
+        const list = read(`${dirname(path)}/README.md`);
+        const [, title] = /^# (?:[0-9]{4}: (.*)|.*)\n/.exec(read(path)) ?? [];
+        const name = basename(path);
+        return title === undefined
+          ? !list.includes(`(${name}) |`)
+          : !list.includes(`| [${name.slice(0, 4)}](${name}) | ${title} |`);
+      })
+      .map((path) => `${path} is not in ${dirname(path)}/README.md as it should be`),
+  );
 });
 
 test("links between pages lead somewhere", () => {
