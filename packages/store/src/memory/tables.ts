@@ -207,7 +207,7 @@ class MemoryTables implements Tables {
         (start === null || event.tsMicros >= start) &&
         (end === null || event.tsMicros < end) &&
         (after === null || compareKeys(event, after) * direction > 0) &&
-        request.filters.every((filter) => matches([filter], event)),
+        matches(request.filters, event, nowMicros),
     );
     if (direction === -1) found.reverse();
     const page = request.limit === undefined ? found : found.slice(0, request.limit);
@@ -229,10 +229,11 @@ class MemoryTables implements Tables {
     request: { readonly after: ChangePosition; readonly filters: readonly Filter[]; readonly limit: number },
   ): Promise<readonly Change[]> {
     const { after } = request;
+    const nowMicros = this.#env.clock.nowMicros();
     return this.#stored(name)
       .filter(({ event, sequence }) => {
         const beyond = sequence - after.sequence || compareKeys(event, after);
-        return beyond > 0 && matches(request.filters, event);
+        return beyond > 0 && matches(request.filters, event, nowMicros);
       })
       .sort((a, b) => a.sequence - b.sequence || compareKeys(a.event, b.event))
       .slice(0, request.limit)
@@ -245,7 +246,8 @@ class MemoryTables implements Tables {
   }
 
   async *matchingKeys(name: string, filters: readonly Filter[]): AsyncGenerator<readonly EventKey[]> {
-    const found = this.#events(name).filter((event) => matches(filters, event));
+    const nowMicros = this.#env.clock.nowMicros();
+    const found = this.#events(name).filter((event) => matches(filters, event, nowMicros));
     if (found.length > 0) yield found;
   }
 
