@@ -61,7 +61,8 @@ function startLimited(words: readonly string[], fileKilobytesMax: number): Child
 /** A folder that is gone after the tests. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "epsilon-cli-"));
-  leftovers.push(() => rmSync(folder, { recursive: true, force: true }));
+  // A process that was killed just now may still be writing into it.
+  leftovers.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
 

@@ -13,7 +13,7 @@ import { arbitraryEvents, arbitraryQuery, arbitraryQueryEvent, QueryCoverage } f
 import fc from "fast-check";
 import { fixedNowMicros, StoreFixture, storeKinds, uuid } from "./fixture.ts";
 
-const runs = 90;
+const runs = 40;
 const queriesPerRun = 8;
 
 let fixtures: readonly StoreFixture[] = [];

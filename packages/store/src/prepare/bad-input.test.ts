@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
 import { EpsilonError, type ErrorCode } from "@epsilon/model";
 import fc from "fast-check";
-import { codesOf, eventsOf, id, linesOf, run } from "./prepare.fixture.ts";
-import type { Prepared } from "./prepare.ts";
+import { codesOf, eventsOf, id, linesOf, options, run } from "./prepare.fixture.ts";
+import { type Prepared, prepareInSlices } from "./prepare.ts";
 
 describe("prepare: bad events", () => {
   const good = `{"_ts":1000000000000,"_id":"${id}"}`;
@@ -113,11 +114,70 @@ describe("prepare: bad bodies", () => {
     "[{]",
     '[{"a":1}]x',
     "[1,,2]",
+    "[",
+    "[ \n",
+    "\ufeff[",
+    "a,b\n1,2\n3,4\n",
+    "-- 1 --",
   ]) {
     it(`${JSON.stringify(body)} is no JSON at all: nothing is stored`, () => {
       assert.throws(() => run(body), { code: "bad_json" });
     });
   }
+
+  it("bytes that are no text are no JSON at all", () => {
+    for (const bytes of [[0xff, 0xfe, 0x7b], [0, 1, 255], [0x80]]) {
+      assert.throws(() => run(Uint8Array.from(bytes)), { code: "bad_json" });
+    }
+  });
+
+  it("an encoded body whose encoding is not named is told so", () => {
+    const zstd = Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x07, 0x39, 0, 0, 0x7b, 0x7d]);
+    assert.throws(() => run(gzipSync('{"a":1}')), { code: "bad_json", message: /Content-Encoding: gzip/ });
+    assert.throws(() => run(zstd), { code: "bad_json", message: /Content-Encoding: zstd/ });
+  });
+
+  it("a line break within a text breaks that line only, however many quotes follow", () => {
+    const prepared = run(`{"a":1}\n{"a":"half\n{"a":2}\n{"a":"x\n{"b":"y"}\n`);
+    assert.deepEqual(codesOf(prepared), [
+      [1, "bad_json"],
+      [3, "bad_json"],
+    ]);
+    assert.equal(prepared.accepted, 3);
+  });
+
+  it("broken lines cost what they are long, not what is behind them", () => {
+    const count = 30_000;
+    for (const line of [
+      "{x\n",
+      "{\n",
+      '{"a":\n',
+      '{"a":[{\n',
+      '{"a":"\n',
+      '{"a":"b" "\n',
+      "x ",
+      '"',
+      '" ',
+      "}",
+      "{[ ",
+    ]) {
+      const body = `{"a":1}\n${line.repeat(count)}\n{"a":2}`;
+      // It stops after every 2 MiB that it has read, again or not; reading to the end each time would be hundreds.
+      const slices = prepareInSlices(Buffer.from(body), options());
+      let stops = 0;
+      let step = slices.next();
+      for (; step.done !== true; step = slices.next()) stops += 1;
+      assert.ok(0 < step.value.rejected.length, line);
+      assert.ok(stops < 50, `${JSON.stringify(line)} stops ${stops} times`);
+    }
+  });
+
+  it("others are served while a broken body is read again and again", () => {
+    const slices = prepareInSlices(Buffer.from(`{}\n${"{x\n".repeat(50_000)}`), options());
+    let stops = 0;
+    while (slices.next().done !== true) stops += 1;
+    assert.ok(20 < stops, `${stops} stops`);
+  });
 
   it("too many events", () => {
     assert.equal(run("{}".repeat(100_000)).accepted, 100_000);

@@ -49,7 +49,9 @@ export function valueEnd(body: Uint8Array, start: number, limit = body.length): 
 
 /** The next line before `limit` that begins with `{`: a broken body is read again from there. `limit` if there is none. */
 export function nextLine(body: Uint8Array, start: number, limit: number): number {
-  for (let at = lineEnd(body, start); at < limit; at = lineEnd(body, at)) {
+  // Within the limit only: a body without line breaks would be searched to its end for each of its words.
+  const part = body.subarray(0, limit);
+  for (let at = lineEnd(part, start); at < limit; at = lineEnd(part, at)) {
     if (body[at] === openBrace) return at;
   }
   return limit;

@@ -110,6 +110,7 @@ class Preparation {
   #noObjects = 0;
   #unreadableMessage: string | null = null;
   #bytesReadAgain = 0;
+  #lineEnd = 0;
   #tombstones = 0;
   #tsMin: bigint | null = null;
   #tsMax: bigint | null = null;
@@ -211,10 +212,10 @@ class Preparation {
   /** The careful path: finds the event's end, then does it; sets `at`. */
   #careful(start: number): void {
     const body = this.#body;
-    const limit = this.#bytesReadAgain < readAgainBytes ? body.length : lineEnd(body, start);
+    const limit = this.#readLimit(start);
     const found = valueEnd(body, start, limit);
     const isWhole = found >= 0;
-    const end = isWhole ? found : Math.min(body.length, -found);
+    const end = isWhole ? found : Math.min(limit, -found);
     this.at = end;
     const before = this.#writer.at;
     try {
@@ -233,6 +234,13 @@ class Preparation {
       }
       this.#noteRejection(error, body[start] === brace);
     }
+  }
+
+  /** How far the value at `start` may reach. */
+  #readLimit(start: number): number {
+    if (this.#bytesReadAgain < readAgainBytes) return this.#body.length;
+    if (this.#lineEnd <= start) this.#lineEnd = lineEnd(this.#body, start);
+    return this.#lineEnd;
   }
 
   #noteRejection({ code, message }: EpsilonError, isObject: boolean): void {
