@@ -66,6 +66,16 @@ for (const kind of storeKinds) {
   });
 }
 
+test("where everything is kept, a clock that jumped is no reason to stop", async () => {
+  const fixture = await StoreFixture.open("embedded");
+  await fixture.write([aged(fixture, 1, 1)]);
+  await fixture.restart();
+  fixture.env.nowMicros += 400n * 86_400_000_000n;
+  await fixture.restart();
+  assert.equal(fixture.store.statistics().purgingStopped, null);
+  await fixture.end();
+});
+
 test("a horizon only moves forward, whatever the retention says later", async () => {
   const fixture = await StoreFixture.open("embedded", { retention: keepTenDays });
   await fixture.write([aged(fixture, 1, 1)]);

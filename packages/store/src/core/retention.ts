@@ -99,6 +99,9 @@ export class Purger {
   }
 
   #stop(jumpMs: number): void {
+    const { defaultMs, byCollection } = this.#options.retention;
+    // Where everything is kept, a clock can purge nothing: a laptop that slept is no reason for a warning.
+    if (defaultMs === null && byCollection.size === 0) return;
     const hours = Math.round(jumpMs / 3_600_000);
     this.#stopped = `the clock jumped by ${hours} hours; nothing is purged until it is confirmed (--confirm-clock)`;
     this.#env.report({ level: "warn", event: "purging_stopped", details: { message: this.#stopped } });

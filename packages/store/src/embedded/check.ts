@@ -3,7 +3,7 @@
  * its fields, every key counted, every day's digest summed again. What does not hold is a finding, never an exception.
  */
 
-import { createHash } from "node:crypto";
+import { hash as hashOnce } from "node:crypto";
 import { EpsilonError, equalDigests, versionHash64, versionOf } from "@epsilon/model";
 import type { CheckFinding, CheckReport, ReadOptions } from "../event-store.ts";
 import type { Catalog } from "./catalog.ts";
@@ -15,7 +15,7 @@ import { eventOf, planRows } from "./rows.ts";
 /** More than these would only repeat themselves. */
 const findingsPerKindMax = 20;
 
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+const sha256 = (bytes: Uint8Array): Uint8Array => hashOnce("sha256", bytes, "buffer");
 
 class Findings {
   readonly list: CheckFinding[] = [];

@@ -178,9 +178,10 @@ export function translate(error: unknown, doing: "open" | "write" | "read"): unk
   const found = kinds.find(({ pattern }) => pattern.test(text));
   const code = found?.code ?? (doing === "open" ? "table_damaged" : "internal");
   const hint = found?.hint ?? "";
-  return new EpsilonError(code, `${hint}${hint === "" ? "" : ": "}${text.split("\n")[0] ?? text}`, {
-    cause: error,
-  });
+  const [first = text] = text.split("\n");
+  // DuckDB's words about its lock are about DuckDB; ours say it all.
+  const message = [hint, ...(code === "data_in_use" ? [] : [first])].filter((part) => part !== "").join(": ");
+  return new EpsilonError(code, message, { cause: error });
 }
 
 const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; readonly hint: string }[] = [
