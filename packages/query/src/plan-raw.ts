@@ -1,20 +1,24 @@
 /** Raw events as SQL: the newest first, or by what `order_by` names. */
 
 import { assert, limits } from "@epsilon/model";
-import type { Plan } from "./plan.ts";
 import { fieldNotes, truncatedNote } from "./plan-notes.ts";
 import { directionOf } from "./plan-order.ts";
+import type { Plan } from "./plan-statement.ts";
 import type { Query } from "./query.ts";
 import { fieldColumns, knownTypes, orderTerms, type SqlContext } from "./sql-value.ts";
 
 /** The statement for a query without aggregates. One event more than wanted tells that there are more. */
-export function planRaw(query: Query, context: SqlContext, where: string): Pick<Plan, "sql" | "shape"> {
+export function planRaw(
+  query: Query,
+  context: SqlContext,
+  where: string,
+): Pick<Plan, "statements" | "shape"> {
   const { events } = context;
   assert(events !== undefined, "a query for raw events, and the context does not say how they are read");
   const limit = query.limit ?? limits.eventsDefaultCount;
   const sql = `SELECT ${events.select} FROM ${context.table}${where} ORDER BY ${rawOrderSql(query, context)} LIMIT ${limit + 1}`;
   return {
-    sql: [sql],
+    statements: [() => sql],
     shape: ([rows = []]) => {
       const more = rows.length > limit && query.limit === undefined;
       return {

@@ -2,9 +2,9 @@
 
 import { EpsilonError, limits } from "@epsilon/model";
 import { pointStart } from "./calendar.ts";
-import type { Named, Range, Statement } from "./plan.ts";
 import { fieldNotes, type TypesOf, truncatedNote } from "./plan-notes.ts";
 import { pointSeconds, seriesRow, spanSeconds, summaryRow } from "./plan-row.ts";
+import type { Named, Range, Statement } from "./plan-statement.ts";
 import type { Answer, AnswerRow, AnswerValue, Note, Query } from "./query.ts";
 import { readValue } from "./sql-value.ts";
 

@@ -2,15 +2,17 @@
  * A query as SQL over one table, and its results as an answer.
  *
  * Most queries are one plain statement. Others are further statements, to be run at the same moment: the span of time
- * (for `rate`), the groups beyond the limit, the points. Those that need the chosen groups choose them again in a CTE.
+ * (for `rate`), the groups beyond the limit, the points. If the first one found more groups than are wanted, those that need
+ * the chosen ones choose them again in a CTE; else all groups are chosen, and nothing has to be joined.
  */
 
 import { EpsilonError, limits } from "@epsilon/model";
 import { columnName, groupName } from "./column-name.ts";
-import { columnsOf, type Direction, isRaw, type Order, orderOf } from "./plan-order.ts";
+import { columnsOf, type Direction, isRaw, orderOf } from "./plan-order.ts";
 import { planRaw } from "./plan-raw.ts";
 import { type Parts, shapeAnswer } from "./plan-shape.ts";
-import type { Answer, GroupBy, Query } from "./query.ts";
+import type { Named, Plan, PlanStatement, Range, Results, Statement } from "./plan-statement.ts";
+import type { GroupBy, Query } from "./query.ts";
 import { columnSql } from "./sql-column.ts";
 import { filterSql, timeSql } from "./sql-filter.ts";
 import { partSql, pointSql } from "./sql-time.ts";
@@ -24,29 +26,6 @@ import {
   type SqlValue,
 } from "./sql-value.ts";
 import { resolveTime } from "./time.ts";
-
-/** Statements to run in one transaction, in this order, and how their rows become an answer. */
-export interface Plan {
-  readonly sql: readonly string[];
-  /** Throws `query_too_large` where the results are more than an answer may hold. */
-  shape(results: readonly (readonly (readonly unknown[])[])[]): Omit<Answer, "eventsScanned">;
-  /** Inclusive; null without a beginning. */
-  readonly startMicros: bigint | null;
-  /** Exclusive; null without an end. */
-  readonly endMicros: bigint | null;
-}
-
-/** The range of time that is looked at. */
-export interface Range {
-  readonly startMicros: bigint | null;
-  readonly endMicros: bigint | null;
-}
-
-/** A value that a statement asks for, by its name in the answer. */
-export interface Named {
-  readonly name: string;
-  readonly value: SqlValue;
-}
 
 /**
  * The statements for a query. Throws `bad_query` (a name in ORDER BY, a pattern, a time) and `query_too_large` (a limit
@@ -73,8 +52,9 @@ export function planSql(query: Query, context: SqlContext): Plan {
     order: orderOf(query),
     limit: query.limit ?? limits.groupsDefaultCount,
   };
-  const sql: string[] = [summarySql(statement)];
-  const add = (text: string): number => sql.push(text) - 1;
+  const statements: PlanStatement[] = [() => summarySql(statement)];
+  const add = (one: PlanStatement): number => statements.push(one) - 1;
+  const hasMore = ([found = []]: Results): boolean => found.length > statement.limit;
   const others = query.others && query.groupBy.length > 0;
   const hasRate = columns.some(({ aggregate }) => aggregate === "rate");
   const bounded = range.startMicros !== null && range.endMicros !== null;
@@ -83,26 +63,15 @@ export function planSql(query: Query, context: SqlContext): Plan {
     query,
     range,
     zone,
-    spanAt: hasRate && !bounded ? add(spanSql(statement)) : null,
-    othersAt: others ? add(othersSql(statement)) : null,
+    spanAt: hasRate && !bounded ? add(() => spanSql(statement)) : null,
+    othersAt: others ? add((before) => (hasMore(before) ? othersSql(statement) : null)) : null,
     seriesAt:
       query.pointSize === undefined
         ? null
-        : add(seriesSql(statement, pointSql(query.pointSize, zone), others)),
+        : add(seriesOf(statement, { point: pointSql(query.pointSize, zone), others, hasMore })),
     typesOf: (field) => knownTypes(field, context),
   };
-  return { sql, shape: (results) => shapeAnswer(parts, results), ...range };
-}
-
-/** What all statements of a plan have in common. */
-export interface Statement {
-  readonly table: string;
-  /** With its keyword; empty where everything is looked at. */
-  readonly where: string;
-  readonly groups: readonly Named[];
-  readonly columns: readonly Named[];
-  readonly order: Order;
-  readonly limit: number;
+  return { statements, shape: (results) => shapeAnswer(parts, results), ...range };
 }
 
 function rangeOf(query: Query, nowMicros: bigint): Range {
@@ -204,17 +173,28 @@ function othersSql(statement: Statement): string {
 }
 
 /** A row a point and chosen group, and one a point for the others: point, whether chosen, group, columns. */
-function seriesSql(statement: Statement, point: string, others: boolean): string {
+function seriesOf(
+  statement: Statement,
+  options: {
+    readonly point: string;
+    readonly others: boolean;
+    readonly hasMore: (before: Results) => boolean;
+  },
+): PlanStatement {
+  const { point, others, hasMore } = options;
   const columns = partsOf(statement.columns)
     .map((sql) => `, ${sql}`)
     .join("");
   const order = ` ORDER BY 1${statement.order.pointsDescending ? " DESC" : ""} LIMIT ${limits.seriesPointsMax + 1}`;
-  const count = partsOf(statement.groups).length;
-  if (count === 0)
-    return `SELECT ${point}, true${columns} FROM ${statement.table}${statement.where} GROUP BY 1${order}`;
+  const groups = partsOf(statement.groups);
+  const count = groups.length;
+  const from = `FROM ${statement.table}${statement.where}`;
+  if (count === 0) return () => `SELECT ${point}, true${columns} ${from} GROUP BY 1${order}`;
+  const all = `SELECT ${[point, "true", ...groups].join(", ")}${columns} ${from} GROUP BY ${numbered(count + 2)}${order}`;
   const keys = Array.from({ length: count }, (_, index) => `, _k${index}`).join("");
   const join = others ? "LEFT JOIN" : "JOIN";
-  return `${chosenSql(statement)} SELECT ${point}, _hit${keys}${columns} FROM ${statement.table} ${join} _chosen ON ${sameGroupSql(statement)}${statement.where} GROUP BY ${numbered(count + 2)}${order}`;
+  const chosen = `${chosenSql(statement)} SELECT ${point}, _hit${keys}${columns} FROM ${statement.table} ${join} _chosen ON ${sameGroupSql(statement)}${statement.where} GROUP BY ${numbered(count + 2)}${order}`;
+  return (before) => (hasMore(before) ? chosen : all);
 }
 
 function limitTooLarge(groupsMax: number): EpsilonError {

@@ -109,7 +109,10 @@ function eventRow(
 
 async function run(plan: Plan): Promise<Omit<Answer, "eventsScanned">> {
   const results: (readonly (readonly unknown[])[])[] = [];
-  for (const sql of plan.sql) results.push((await connection.runAndReadAll(sql)).getRows());
+  for (const statement of plan.statements) {
+    const sql = statement(results);
+    results.push(sql === null ? [] : (await connection.runAndReadAll(sql)).getRows());
+  }
   return plan.shape(results);
 }
 
@@ -145,7 +148,7 @@ test("SQL answers as plain evaluation does, over every part of the language", as
           const plan = planSql(query, context);
           const expected = evaluateQuery(query, events, { nowMicros, groupsMax: 1000 });
           const actual = await run(plan);
-          assert.deepEqual(comparable(actual), comparable(expected), plan.sql.join("\n"));
+          assert.deepEqual(comparable(actual), comparable(expected), JSON.stringify(query));
         }
       },
     ),
@@ -247,9 +250,35 @@ test("a simple query is one plain statement", async () => {
     timeRange: { start: "1970-01-01T00:00:00Z" },
     limit: 10,
   };
-  assert.deepEqual(planSql(query, context).sql, [
-    'SELECT "path~string", count(*), sum("bytes~number") FROM "events" WHERE _ts >= make_timestamp(0) AND "bytes~number" >= 1 GROUP BY 1 ORDER BY count(*) DESC NULLS LAST, "path~string" NULLS LAST LIMIT 11',
-  ]);
+  const { statements } = planSql(query, context);
+  assert.deepEqual(
+    statements.map((statement) => statement([])),
+    [
+      'SELECT "path~string", count(*), sum("bytes~number") FROM "events" WHERE _ts >= make_timestamp(0) AND "bytes~number" >= 1 GROUP BY 1 ORDER BY count(*) DESC NULLS LAST, "path~string" NULLS LAST LIMIT 11',
+    ],
+  );
+});
+
+test("the points of all groups need no join; those of some do", async () => {
+  const context = await fill(numbered(1));
+  const query: Query = {
+    ...plain,
+    columns: [{ aggregate: "count" }],
+    groupBy: [{ kind: "part", part: "hour" }],
+    pointSize: { count: 1, unit: "h" },
+    others: true,
+    limit: 1,
+  };
+  const sqlAfter = (found: number): readonly (string | null)[] => {
+    const before = [Array.from({ length: found }, () => [])];
+    return planSql(query, context)
+      .statements.slice(1)
+      .map((statement) => statement(before));
+  };
+  const [noOthers, all] = sqlAfter(1);
+  assert.equal(noOthers, null);
+  assert.doesNotMatch(all ?? "JOIN", /JOIN/);
+  for (const sql of sqlAfter(2)) assert.match(sql ?? "", /JOIN _chosen/);
 });
 
 test("`notBeforeMicros` hides what is earlier, and not what is at it", async () => {

@@ -45,15 +45,20 @@ export class Reads {
     const plan = planSql(query, context);
     const bounded = await this.#boundNewest(collection, query, options);
     const statements =
-      bounded === null ? plan.sql : planSql(query, { ...context, notBeforeMicros: bounded }).sql;
+      bounded === null
+        ? plan.statements
+        : planSql(query, { ...context, notBeforeMicros: bounded }).statements;
     const results = await this.#database.withReader(options, async (connection) => {
       const all: (readonly SqlRow[])[] = [];
       if (statements.length > 1) await connection.run("BEGIN TRANSACTION READ ONLY");
       try {
-        for (const sql of statements) {
+        for (const statement of statements) {
           // An interrupt between two statements would stop neither.
           options.signal?.throwIfAborted();
-          all.push((await connection.runAndReadAll(sql)).getRows() as readonly SqlRow[]);
+          const sql = statement(all);
+          all.push(
+            sql === null ? [] : ((await connection.runAndReadAll(sql)).getRows() as readonly SqlRow[]),
+          );
         }
       } finally {
         if (statements.length > 1) await connection.run("ROLLBACK");
