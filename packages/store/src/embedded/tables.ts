@@ -5,7 +5,7 @@
 
 import type { Env, FileHandle } from "@epsilon/env";
 import { EpsilonError, type EventKey } from "@epsilon/model";
-import type { Answer, Filter, Query } from "@epsilon/query";
+import { type Answer, type Filter, type Query, quoteString } from "@epsilon/query";
 import type { LoggedFrame } from "../core/frames.ts";
 import type { Change, ChangePosition, FrameOutcome, Tables, TablesState } from "../core/tables.ts";
 import type {
@@ -22,10 +22,15 @@ import { Catalog } from "./catalog.ts";
 import { checkTables } from "./check.ts";
 import { readCovered } from "./covered.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
+import { eventsTable } from "./load-sql.ts";
 import { Loader } from "./loader.ts";
 import { Reads } from "./reads.ts";
 import { loadState, openSchema, setMetaSql } from "./schema.ts";
 import { readConflicts, readSources } from "./sources.ts";
+
+/** From so many deleted rows, and such a share of all, on, a clean stop writes the tables anew without them. */
+const deadRowsMax = 100_000;
+const deadShareMax = 0.25;
 
 export interface EmbeddedTablesOptions {
   readonly database: DatabaseOptions;
@@ -155,7 +160,7 @@ class EmbeddedTables implements Tables {
   async close(): Promise<void> {
     await this.#inTurn(async () => {
       try {
-        await this.#database.write("CHECKPOINT");
+        await this.#database.checkpoint({ compact: await this.#hasManyDead() });
       } catch (error) {
         // A reader that still runs, or a full disk: the next start checkpoints. What is committed is durable.
         if (!(error instanceof EpsilonError)) throw error;
@@ -166,9 +171,24 @@ class EmbeddedTables implements Tables {
     });
   }
 
+  /** Whether deleted rows take much of the room. Row groups in which all are deleted are given back by any checkpoint. */
+  async #hasManyDead(): Promise<boolean> {
+    for (const name of this.#catalog.collections()) {
+      const [row] = await this.#database.readInWriter(physicalRowsSql(name));
+      const dead = Number(row?.[0] ?? 0) - this.#catalog.days.totals(name).events;
+      if (dead > deadRowsMax && dead > Number(row?.[0]) * deadShareMax) return true;
+    }
+    return false;
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work);
     this.#turn = mine.catch(() => {});
     return mine;
   }
+}
+
+/** Rows in the file, dead or alive. */
+function physicalRowsSql(collection: string): string {
+  return `SELECT sum(count) FROM pragma_storage_info(${quoteString(eventsTable(collection))}) WHERE column_name = '_rev' AND segment_type <> 'VALIDITY'`;
 }
