@@ -80,6 +80,7 @@ export class Reads {
       table: context.table,
       days: this.#catalog.days.of(collection),
       endMicros: range.end,
+      nowMicros: context.nowMicros,
       // One more than is shown tells whether the answer was cut.
       wanted: (query.limit ?? modelLimits.eventsDefaultCount) + 1,
       where: query.filters.length === 0 ? null : filterSql(query.filters, context, timezone),
