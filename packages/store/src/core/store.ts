@@ -36,6 +36,7 @@ import { ApplyLoop } from "./apply-loop.ts";
 import { Backpressure } from "./backpressure.ts";
 import { withDeadline } from "./deadline.ts";
 import { type LoggedFrame, parseHeader } from "./frames.ts";
+import { Idle } from "./idle.ts";
 import { Ledger } from "./ledger.ts";
 import { NewKeys } from "./new-keys.ts";
 import { Purger, type Retention, retentionFor } from "./retention.ts";
@@ -66,6 +67,8 @@ export interface StoreLimits {
   readonly lingerMs: number;
   readonly lingerBytesMax: number;
   readonly purgeEveryMs: number;
+  /** When nothing was applied for so long, the tables put themselves in order. */
+  readonly restAfterMs: number;
 }
 
 const mebibyte = 1024 * 1024;
@@ -82,6 +85,7 @@ export const defaultStoreLimits: StoreLimits = {
   lingerMs: 250,
   lingerBytesMax: 48 * mebibyte,
   purgeEveryMs: 60_000,
+  restAfterMs: 1_000,
 };
 
 /** Opens the log over tables, replays what they lack, and starts the loops. */
@@ -117,6 +121,7 @@ class Store implements EventStore {
   readonly #pressure: Backpressure;
   readonly #newKeys: NewKeys;
   readonly #purger: Purger;
+  readonly #idle: Idle;
   readonly #writer: Writer;
   readonly #closing = new AbortController();
   readonly #tails = new Set<() => void>();
@@ -149,6 +154,10 @@ class Store implements EventStore {
       onApplied: (frames) => this.#onApplied(frames),
     });
     this.#newKeys = new NewKeys(state);
+    this.#idle = new Idle(env.clock, {
+      afterMs: options.limits.restAfterMs,
+      work: () => tables.rest().catch((error: unknown) => this.#failed(error)),
+    });
     this.#writer = new Writer(env, {
       log,
       ledger: this.#ledger,
@@ -191,6 +200,7 @@ class Store implements EventStore {
     this.#newKeys.applied(this.#loop.appliedOffset);
     if (this.#tables.durable) await this.#log.trim(this.#loop.appliedOffset);
     for (const wake of this.#tails) wake();
+    this.#idle.stir();
   }
 
   #failed(error: unknown): void {
@@ -339,6 +349,7 @@ class Store implements EventStore {
     await this.#purger.finished;
     await this.#log.close();
     await this.#loop.drain();
+    this.#idle.stop();
     await this.#tables.close();
     const isApplied = this.#tables.durable && this.#loop.appliedOffset === this.#log.endOffset;
     if (isApplied && this.#failure === null) await discardLog(this.#env, this.#options.logDirectory);

@@ -100,6 +100,8 @@ export interface Tables {
     filters: readonly Filter[],
     options: ReadOptions,
   ): AsyncIterable<readonly EventKey[]>;
+  /** Nothing was applied for a while: a good moment to put things in order. Never rejects for what can wait. */
+  rest(): Promise<void>;
   check(options: ReadOptions): Promise<Omit<CheckReport, "logFrames">>;
   /** Set aside so far, running queries, bytes on disk. */
   figures(): { readonly setAside: number; readonly runningQueries: number; readonly bytes: number };

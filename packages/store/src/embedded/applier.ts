@@ -38,6 +38,8 @@ export class Applier {
   readonly #loader: Loader;
   /** Collections whose last group met known keys: their next one goes the careful way at once. */
   readonly #careful = new Set<string>();
+  /** Of load lines. */
+  bytesSinceCheckpoint = 0;
   /** Lines in `epsilon.set_aside`. */
   setAsideCount: number;
 
@@ -112,6 +114,7 @@ export class Applier {
         `${bookkeepingSql(frames, ordered)}\n${this.#catalog.days.sql()}\nUPDATE epsilon.position SET applied = ${end}, sequence = ${sequence}; COMMIT`,
       );
       this.#catalog.committed({ sequence, appliedOffset: end });
+      for (const { payload } of frames) this.bytesSinceCheckpoint += payload.length;
       for (const set of aside.values()) this.setAsideCount += set.size;
       return ordered;
     }

@@ -32,6 +32,9 @@ import { readConflicts, readSources } from "./sources.ts";
 const deadRowsMax = 100_000;
 const deadShareMax = 0.25;
 
+/** Less than this, as load lines, is not worth a checkpoint of its own. */
+const restBytesMin = 8_000_000;
+
 export interface EmbeddedTablesOptions {
   readonly database: DatabaseOptions;
   /** The file that groups are loaded from. */
@@ -79,6 +82,7 @@ class EmbeddedTables implements Tables {
   readonly #applier: Applier;
   readonly #reads: Reads;
   readonly #scratch: FileHandle;
+  #closed = false;
   /** The writer does one thing at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -157,14 +161,28 @@ class EmbeddedTables implements Tables {
     return { setAside: this.#applier.setAsideCount, runningQueries: this.#database.runningReads, bytes: 0 };
   }
 
+  /** What DuckDB's own log holds is neither compressed nor quick to open, and a query reads it as it is. */
+  rest(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closed || this.#applier.bytesSinceCheckpoint < restBytesMin) return;
+      this.#applier.bytesSinceCheckpoint = 0;
+      await this.#checkpoint({ compact: false });
+    });
+  }
+
+  async #checkpoint(options: { readonly compact: boolean }): Promise<void> {
+    try {
+      await this.#database.checkpoint(options);
+    } catch (error) {
+      // A reader that still runs, or a full disk: a later one does it. What is committed is durable.
+      if (!(error instanceof EpsilonError) || error.code === "store_failed") throw error;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#inTurn(async () => {
-      try {
-        await this.#database.checkpoint({ compact: await this.#hasManyDead() });
-      } catch (error) {
-        // A reader that still runs, or a full disk: the next start checkpoints. What is committed is durable.
-        if (!(error instanceof EpsilonError)) throw error;
-      }
+      this.#closed = true;
+      await this.#checkpoint({ compact: await this.#hasManyDead() });
       await this.#scratch.truncate(0);
       await this.#scratch.close();
       this.#database.close();

@@ -260,6 +260,10 @@ class MemoryTables implements Tables {
     return { sound: true, collections, events, setAside: 0, findings: [] };
   }
 
+  rest(): Promise<void> {
+    return Promise.resolve();
+  }
+
   figures(): { readonly setAside: number; readonly runningQueries: number; readonly bytes: number } {
     return { setAside: 0, runningQueries: 0, bytes: 0 };
   }
