@@ -44,6 +44,8 @@ export interface Log {
   readonly durableOffset: number;
   /** Start of the first frame that is still held. */
   readonly startOffset: number;
+  /** Start of the first frame of every file that is held, ascending; the last one may hold none yet. */
+  readonly fileStarts: readonly number[];
   readonly sizeBytes: number;
   /** Why the log takes nothing more (`store_failed`), if so. */
   readonly failure: EpsilonError | undefined;
@@ -173,6 +175,10 @@ class FileLog implements Log {
 
   get startOffset(): number {
     return must(this.#starts[0]);
+  }
+
+  get fileStarts(): readonly number[] {
+    return [...this.#starts];
   }
 
   get sizeBytes(): number {
