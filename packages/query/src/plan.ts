@@ -190,7 +190,8 @@ function seriesOf(
   const count = groups.length;
   const from = `FROM ${statement.table}${statement.where}`;
   if (count === 0) return () => `SELECT ${point}, true${columns} ${from} GROUP BY 1${order}`;
-  const all = `SELECT ${[point, "true", ...groups].join(", ")}${columns} ${from} GROUP BY ${numbered(count + 2)}${order}`;
+  // Not grouped by the constant: hashing it takes a fifth of the statement's time.
+  const all = `SELECT ${[point, "true", ...groups].join(", ")}${columns} ${from} GROUP BY 1, ${numbered(count, 3)}${order}`;
   const keys = Array.from({ length: count }, (_, index) => `, _k${index}`).join("");
   const join = others ? "LEFT JOIN" : "JOIN";
   const chosen = `${chosenSql(statement)} SELECT ${point}, _hit${keys}${columns} FROM ${statement.table} ${join} _chosen ON ${sameGroupSql(statement)}${statement.where} GROUP BY ${numbered(count + 2)}${order}`;
