@@ -191,7 +191,8 @@ export function translate(error: unknown, doing: "open" | "write" | "read"): unk
   const text = error.message;
   const found = kinds.find(({ pattern }) => pattern.test(text));
   const code = found?.code ?? (doing === "open" ? "table_damaged" : "internal");
-  const hint = found?.hint ?? "";
+  const needsMemory = doing === "write" && code === "query_out_of_memory";
+  const hint = needsMemory ? "writing needs more memory than DuckDB has left" : (found?.hint ?? "");
   const [first = text] = text.split("\n");
   // DuckDB's words about its lock are about DuckDB; ours say it all.
   const message = [hint, ...(code === "data_in_use" ? [] : [first])].filter((part) => part !== "").join(": ");
@@ -207,7 +208,7 @@ const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; read
   {
     pattern: /^Out of Memory Error/,
     code: "query_out_of_memory",
-    hint: "ask for less at once: a shorter time range, fewer groups",
+    hint: "ask for less at once (a shorter time range, fewer groups)",
   },
   { pattern: /^INTERRUPT Error/, code: "query_cancelled", hint: "the query was stopped" },
   {
