@@ -6,6 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { createSimEnv } from "@epsilon/env/testing";
 import { EpsilonError } from "@epsilon/model";
 import { parseQuery, type Query } from "@epsilon/query";
+import { translate } from "./embedded/database.ts";
 import { event, requestOf, StoreFixture } from "./fixture.ts";
 import { type EmbeddedOptions, openMemoryStore } from "./open.ts";
 
@@ -110,4 +111,17 @@ test("a full disk refuses a write and loses nothing; with room again, writes go 
   store = await open();
   assert.equal(await count(), 3);
   await store.close();
+});
+
+test("a DuckDB that gave up is a store that failed, whatever made it give up: waiting would not help", () => {
+  const cases = [
+    ["FATAL Error: Failed to create checkpoint: No space left on device", "store_failed"],
+    ['FATAL Error: database has been invalidated. Original error: "Checksum mismatch"', "store_failed"],
+    ["IO Error: Could not write file: No space left on device", "disk_full"],
+  ] as const;
+  for (const [text, expected] of cases) {
+    const error = translate(new Error(text), "write");
+    assert.ok(error instanceof EpsilonError);
+    assert.equal(error.code, expected);
+  }
 });

@@ -200,6 +200,17 @@ export function translate(error: unknown, doing: "open" | "write" | "read"): unk
 }
 
 const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; readonly hint: string }[] = [
+  // These two before all others: they quote what went wrong first, and nothing but a restart helps.
+  {
+    pattern: /^FATAL Error[^]*(No space left|could not write all bytes)/i,
+    code: "store_failed",
+    hint: "the disk is full, and DuckDB gave up; make room, then restart the process",
+  },
+  {
+    pattern: /^FATAL Error|database has been invalidated/i,
+    code: "store_failed",
+    hint: "DuckDB gave up; restart the process",
+  },
   {
     pattern: /No space left|Disk quota|could not write all bytes/i,
     code: "disk_full",
@@ -225,11 +236,6 @@ const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; read
     pattern: /newer version|can only read version|storage version/i,
     code: "data_from_newer_version",
     hint: "a newer release wrote this folder; use that release",
-  },
-  {
-    pattern: /^FATAL Error|database has been invalidated/i,
-    code: "store_failed",
-    hint: "restart the process",
   },
   {
     pattern: /checksum|corrupt|not a valid DuckDB|Serialization Error/i,
