@@ -6,6 +6,7 @@
  */
 
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import type { Clock } from "@epsilon/env";
 import { EpsilonError, type ErrorCode } from "@epsilon/model";
 
 /** A value as DuckDB's node API gives it for the types that we ask for. */
@@ -26,24 +27,28 @@ export interface DatabaseOptions {
   readonly checkpointBytes: number;
 }
 
+const interruptAgainMs = 20;
+
 /** What a read may take. */
 export interface ReadLimits {
   readonly signal?: AbortSignal | undefined;
 }
 
 export class Database {
+  readonly #clock: Clock;
   readonly #instance: DuckDBInstance;
   readonly #writer: DuckDBConnection;
   readonly #idle: DuckDBConnection[] = [];
   readonly #busy = new Set<DuckDBConnection>();
 
-  private constructor(instance: DuckDBInstance, writer: DuckDBConnection) {
+  private constructor(clock: Clock, instance: DuckDBInstance, writer: DuckDBConnection) {
+    this.#clock = clock;
     this.#instance = instance;
     this.#writer = writer;
   }
 
   /** Opens or makes the file. Throws `data_in_use`, `data_not_writable`, `data_from_newer_version`, `table_damaged`. */
-  static async open(options: DatabaseOptions): Promise<Database> {
+  static async open(clock: Clock, options: DatabaseOptions): Promise<Database> {
     try {
       const instance = await DuckDBInstance.create(options.path, {
         threads: String(options.threads),
@@ -61,7 +66,7 @@ export class Database {
       });
       const writer = await instance.connect();
       await writer.run("SET TimeZone = 'UTC'");
-      return new Database(instance, writer);
+      return new Database(clock, instance, writer);
     } catch (error) {
       throw translate(error, "open");
     }
@@ -106,7 +111,7 @@ export class Database {
   /** Reads in stretches of about 2,048 rows, of one moment, as fast as the caller takes them. */
   async *stream(sql: string, limits: ReadLimits): AsyncGenerator<readonly SqlRow[]> {
     const connection = await this.#take(limits);
-    const stop = interruptOnAbort(connection, limits.signal);
+    const stop = interruptOnAbort(this.#clock, connection, limits.signal);
     try {
       const result = await connection.stream(sql);
       for (;;) {
@@ -125,7 +130,7 @@ export class Database {
   /** Several reads of one moment, on one connection. */
   async withReader<T>(limits: ReadLimits, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     const connection = await this.#take(limits);
-    const stop = interruptOnAbort(connection, limits.signal);
+    const stop = interruptOnAbort(this.#clock, connection, limits.signal);
     try {
       return await work(connection);
     } catch (error) {
@@ -168,11 +173,36 @@ export class Database {
   }
 }
 
-function interruptOnAbort(connection: DuckDBConnection, signal: AbortSignal | undefined): () => void {
+/**
+ * DuckDB forgets an interrupt that comes while a statement is being prepared, and runs it to its end. So it is repeated
+ * until the work is over, which the answer says.
+ */
+function interruptOnAbort(
+  clock: Clock,
+  connection: DuckDBConnection,
+  signal: AbortSignal | undefined,
+): () => void {
   if (signal === undefined) return () => {};
-  const interrupt = (): void => connection.interrupt();
-  signal.addEventListener("abort", interrupt, { once: true });
-  return () => signal.removeEventListener("abort", interrupt);
+  const over = new AbortController();
+  const insist = async (): Promise<void> => {
+    while (!over.signal.aborted) {
+      connection.interrupt();
+      await clock.sleep(interruptAgainMs, over.signal);
+    }
+  };
+  const interrupt = (): void => {
+    insist().catch((error: unknown) => {
+      // Woken early because the work is over.
+      if (!over.signal.aborted) throw error;
+    });
+  };
+  // A connection may have had to be made first.
+  if (signal.aborted) interrupt();
+  else signal.addEventListener("abort", interrupt, { once: true });
+  return () => {
+    signal.removeEventListener("abort", interrupt);
+    over.abort();
+  };
 }
 
 function abortedOr(error: unknown, signal: AbortSignal | undefined): unknown {

@@ -43,7 +43,7 @@ export interface EmbeddedTablesOptions {
 
 /** Opens the database, making it if it is new. Throws what `Database.open` throws, and `data_from_newer_version`. */
 export async function openEmbeddedTables(env: Env, options: EmbeddedTablesOptions): Promise<Tables> {
-  const database = await Database.open(options.database);
+  const database = await Database.open(env.clock, options.database);
   try {
     await openSchema(database, env.random);
     const stored = await loadState(database);
