@@ -57,7 +57,8 @@ export interface CollectionAnswer {
 
 export interface StreamAnswer {
   readonly stream: string;
-  readonly cursor: string;
+  /** null where the instance lost what it stood for. */
+  readonly cursor: string | null;
   readonly snapshotted: string | null;
   readonly gaps: readonly { readonly from: number | null; readonly to: number; readonly reason: string }[];
   readonly updated_at: string;

@@ -12,9 +12,17 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which instance answered, and which run of it. */
+export interface InstanceIdentity {
+  readonly id: string;
+  readonly incarnation: string;
+}
+
 export interface Target {
   readonly url: string;
   readonly token?: string | undefined;
+  /** Told with every answer who gave it, errors included; not where the answer does not say (a proxy's). */
+  readonly onInstance?: ((instance: InstanceIdentity) => void) | undefined;
 }
 
 /** An answer that is held in memory has this much at most. */
@@ -39,8 +47,8 @@ export async function send(env: Env, target: Target, exchange: Exchange): Promis
 }
 
 /** Sends a request; any status is an answer. */
-export function sendAnyway(env: Env, target: Target, exchange: Exchange): Promise<NetworkResponse> {
-  return env.network.request({
+export async function sendAnyway(env: Env, target: Target, exchange: Exchange): Promise<NetworkResponse> {
+  const response = await env.network.request({
     url: target.url + exchange.path,
     method: exchange.method ?? "GET",
     headers: {
@@ -50,6 +58,15 @@ export function sendAnyway(env: Env, target: Target, exchange: Exchange): Promis
     ...(exchange.body === undefined ? {} : { body: exchange.body }),
     ...(exchange.signal === undefined ? {} : { signal: exchange.signal }),
   });
+  const instance = parseInstanceHeader(response.headers["epsilon-instance"]);
+  if (instance !== undefined) target.onInstance?.(instance);
+  return response;
+}
+
+/** `<id>/<incarnation>`; undefined for anything else. */
+export function parseInstanceHeader(text: string | undefined): InstanceIdentity | undefined {
+  const [, id, incarnation] = /^([^/]+)\/([^/]+)$/.exec(text ?? "") ?? [];
+  return id === undefined || incarnation === undefined ? undefined : { id, incarnation };
 }
 
 /** The whole body as text. */

@@ -11,13 +11,23 @@ import type {
   WriteAnswer,
   WriteClaim,
 } from "./answers.ts";
-import { errorOf, parseInstanceUrl, readJson, send, sendAnyway, type Target } from "./exchange.ts";
+import {
+  errorOf,
+  type InstanceIdentity,
+  parseInstanceUrl,
+  readJson,
+  send,
+  sendAnyway,
+  type Target,
+} from "./exchange.ts";
 import { type TailedEvent, type TailRequest, tailEvents } from "./tail.ts";
 
 export interface HttpClientOptions {
   /** The instance's address, such as `http://127.0.0.1:4320`. */
   readonly url: string;
   readonly token?: string | undefined;
+  /** Told with every answer, errors included, which instance and which run of it answered. */
+  readonly onInstance?: ((instance: InstanceIdentity) => void) | undefined;
 }
 
 interface Cancel {
@@ -51,7 +61,7 @@ export interface HttpClient {
   /** New events as they come; connects again, where it stood, when the connection breaks. */
   tail(collection: string, request?: TailRequest): AsyncGenerator<TailedEvent, void, undefined>;
   collections(): Promise<readonly CollectionAnswer[]>;
-  sources(collection: string, source?: string): Promise<readonly SourceAnswer[]>;
+  sources(collection: string, source?: string, options?: Cancel): Promise<readonly SourceAnswer[]>;
   instance(): Promise<InstanceAnswer>;
   /** Deletes what matches; answers how many. */
   deleteWhere(collection: string, filter: string): Promise<number>;
@@ -61,7 +71,8 @@ export interface HttpClient {
 
 /** A client of one instance. Throws `bad_request` for what is no address. */
 export function createHttpClient(env: Env, options: HttpClientOptions): HttpClient {
-  const target: Target = { url: parseInstanceUrl(options.url), token: options.token };
+  const { token, onInstance } = options;
+  const target: Target = { url: parseInstanceUrl(options.url), token, onInstance };
   const json = async <T>(path: string, body?: unknown, more: Cancel = {}): Promise<T> =>
     readJson<T>(
       target,
@@ -84,10 +95,12 @@ export function createHttpClient(env: Env, options: HttpClientOptions): HttpClie
     tail: (collection, request = {}) => tailEvents(env, target, pathOf(collection), request),
     collections: async () =>
       (await json<{ collections: readonly CollectionAnswer[] }>("/v1/collections")).collections,
-    sources: async (collection, source) =>
+    sources: async (collection, source, { signal } = {}) =>
       (
         await json<{ sources: readonly SourceAnswer[] }>(
           `${pathOf(collection)}/sources${parameters({ source })}`,
+          undefined,
+          { signal },
         )
       ).sources,
     instance: () => json("/v1/instance"),
