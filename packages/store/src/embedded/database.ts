@@ -232,7 +232,7 @@ export function translate(error: unknown, doing: "open" | "write" | "read"): unk
 const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; readonly hint: string }[] = [
   // These two before all others: they quote what went wrong first, and nothing but a restart helps.
   {
-    pattern: /^FATAL Error[^]*(No space left|could not write all bytes)/i,
+    pattern: /^FATAL Error[\s\S]*(No space left|could not write all bytes)/i,
     code: "store_failed",
     hint: "the disk is full, and DuckDB gave up; make room, then restart the process",
   },
