@@ -13,6 +13,7 @@ import { crc32 } from "./node-crc32.ts";
 import { createNodeEnv } from "./node-env.ts";
 import { fileError } from "./node-errors.ts";
 import { dropBytes } from "./node-files.ts";
+import { processesConformance } from "./processes.conformance.ts";
 import { randomConformance } from "./random.conformance.ts";
 import { createSimEnv } from "./sim-env.ts";
 import { noAnswer } from "./sim-network.ts";
@@ -22,6 +23,9 @@ clockConformance("simulated", () => createSimEnv(1));
 
 randomConformance("node", () => createNodeEnv().random);
 randomConformance("simulated", () => createSimEnv(1).random);
+
+processesConformance("node", () => createNodeEnv().processes);
+processesConformance("simulated", () => createSimEnv(1).boot().processes);
 
 const folders: string[] = [];
 after(async () => {

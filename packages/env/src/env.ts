@@ -1,5 +1,5 @@
 /**
- * The world as parameters: time, randomness, files and network reach the code through these interfaces only, so that
+ * The world as parameters: time, randomness, files, network and other processes reach the code through these interfaces only, so that
  * a simulation can own them. `node-*.ts` implements them on Node, `sim-*.ts` in memory; one conformance suite holds
  * both to what is said here.
  */
@@ -43,6 +43,8 @@ export interface Files {
   /** The names in a folder, sorted; rejects with `file_not_found` where there is none. */
   list(path: string): Promise<readonly string[]>;
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name. False, and nothing is changed, where that name is taken: of several callers one wins. */
+  link(from: string, to: string): Promise<boolean>;
   remove(path: string): Promise<void>;
   /** Makes the folder and its parents, durably; no error if it exists. */
   makeDirectory(path: string): Promise<void>;
@@ -71,6 +73,22 @@ export interface Network {
   request(request: NetworkRequest): Promise<NetworkResponse>;
 }
 
+/** A process of this machine, told from a later one of the same number. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it started, as the system counts; empty where the system does not say. */
+  readonly started: string;
+  /** Which start of the machine it belongs to; empty where the system does not say. */
+  readonly boot: string;
+}
+
+/** The processes of this machine, as far as this one can see: not those of another container. */
+export interface Processes {
+  readonly self: ProcessIdentity;
+  readonly hostName: string;
+  isAlive(identity: ProcessIdentity): Promise<boolean>;
+}
+
 /** Something worth a log line. `level` decides whether a person is woken up. */
 export interface ReportEvent {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -85,5 +103,6 @@ export interface Env {
   readonly random: Random;
   readonly files: Files;
   readonly network: Network;
+  readonly processes: Processes;
   readonly report: (event: ReportEvent) => void;
 }

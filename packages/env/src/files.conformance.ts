@@ -49,6 +49,19 @@ export function filesConformance(
     await file.close();
   });
 
+  scenario("a link is a second name, and never takes one that is there", async (files, directory) => {
+    const [first, second, third] = [`${directory}/one`, `${directory}/two`, `${directory}/three`];
+    await publishFile(files, first, text("first"));
+    await publishFile(files, third, text("third"));
+    assert.equal(await files.link(first, second), true);
+    assert.equal(await files.link(third, second), false);
+    await files.remove(first);
+    const file = await files.open(second, "read");
+    assert.equal(shown(await file.read(0, 100)), "first");
+    await file.close();
+    await assert.rejects(files.link(first, `${directory}/four`), { code: "file_not_found" });
+  });
+
   scenario("a cut file goes on from the cut", async (files, directory) => {
     const file = await files.open(`${directory}/a`, "create");
     await file.append([text("0123456789")]);

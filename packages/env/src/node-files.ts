@@ -17,6 +17,16 @@ export function createNodeFiles(): Files {
     open: openFile,
     list: (path) => attempt("list", path, async () => (await fs.readdir(path)).sort()),
     rename: (from, to) => attempt("rename", from, () => fs.rename(from, to)),
+    link: (from, to) =>
+      attempt("link", from, async () => {
+        try {
+          await fs.link(from, to);
+          return true;
+        } catch (error) {
+          if (errnoOf(error) === "EEXIST") return false;
+          throw error;
+        }
+      }),
     remove: (path) => attempt("remove", path, () => fs.unlink(path)),
     makeDirectory,
     syncDirectory,

@@ -4,6 +4,7 @@ import type { Env, ReportEvent } from "./env.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimFiles } from "./sim-files.ts";
 import { SimNetwork } from "./sim-network.ts";
+import { SimProcesses } from "./sim-processes.ts";
 import { Prng } from "./sim-random.ts";
 
 /** An Env, and the hands that move its world. */
@@ -15,8 +16,10 @@ export interface SimEnv extends Env {
   readonly disk: SimFiles;
   /** All that was reported, in order. */
   readonly reports: readonly ReportEvent[];
-  /** An Env over the same world for one run of a program: its files die at the next crash. */
+  /** An Env over the same world for one run of a program: its files die at the next crash, and it is a process. */
   boot(): Env;
+  /** A process that `boot` made ends, and the machine goes on. */
+  end(process: Env): void;
   /** Virtual time moves on; see SimClock. */
   advance(ms: number): Promise<void>;
   /** The machine stops at once; see SimFiles. `files` of the SimEnv itself works on. */
@@ -30,6 +33,7 @@ export function createSimEnv(seed: number): SimEnv {
   const network = new SimNetwork();
   // A stream of its own: how often a program asks for randomness does not move what a crash leaves.
   const disk = new SimFiles(new Prng(seed + 1));
+  const processes = new SimProcesses();
   const reports: ReportEvent[] = [];
   const report = (event: ReportEvent): void => {
     reports.push(event);
@@ -44,8 +48,13 @@ export function createSimEnv(seed: number): SimEnv {
     get files() {
       return disk.view();
     },
-    boot: () => ({ clock, random, network, report, files: disk.view() }),
+    processes: processes.start(),
+    boot: () => ({ clock, random, network, report, files: disk.view(), processes: processes.start() }),
+    end: (process) => processes.end(process.processes.self),
     advance: (ms) => clock.advance(ms),
-    crash: () => disk.crash(),
+    crash: () => {
+      processes.crash();
+      disk.crash();
+    },
   };
 }

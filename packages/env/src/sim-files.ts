@@ -10,6 +10,7 @@ export type SimOperation =
   | "open"
   | "list"
   | "rename"
+  | "link"
   | "remove"
   | "makeDirectory"
   | "syncDirectory"
@@ -51,6 +52,7 @@ export class SimFiles {
       open: (path, mode) => perform("open", path, () => this.#open(path, mode, perform)),
       list: (path) => perform("list", path, () => this.#list(path)),
       rename: (from, to) => perform("rename", from, () => this.#rename(from, to)),
+      link: (from, to) => perform("link", from, () => this.#link(from, to)),
       remove: (path) =>
         perform("remove", path, () => {
           this.#mustFind(path);
@@ -234,6 +236,14 @@ export class SimFiles {
       names.set(nameOf(to), inode);
       names.delete(nameOf(from));
     });
+  }
+
+  #link(from: string, to: string): boolean {
+    const inode = this.#mustFind(from);
+    const folder = this.#folderOf(to);
+    if (folder.names.has(nameOf(to)) || this.#folders.has(normal(to))) return false;
+    folder.change((names) => names.set(nameOf(to), inode));
+    return true;
   }
 
   #makeDirectory(path: string): void {
