@@ -90,7 +90,11 @@ export class ArraySource implements Source {
     };
   }
 
-  async *read(from: ResumePoint): AsyncGenerator<SourceChunk, void, undefined> {
+  read(from: ResumePoint): AsyncIterable<SourceChunk> {
+    return this.#read(from);
+  }
+
+  async *#read(from: ResumePoint): AsyncGenerator<SourceChunk, void, undefined> {
     this.open += 1;
     const stream = this.#stream;
     try {
