@@ -140,6 +140,12 @@ export const errors = {
     kind: "operating",
     meaning: "too much is waiting; try again after Retry-After",
   },
+  spool_full: {
+    status: 507,
+    exit: 2,
+    kind: "operating",
+    meaning: "the spool is full, because an instance is behind or gone",
+  },
   disk_full: { status: 507, exit: 2, kind: "operating", meaning: "the disk is full" },
   data_in_use: {
     status: 503,

@@ -6,9 +6,14 @@ import { limits } from "./limits.ts";
 const collectionPattern = new RegExp(`^[a-z0-9][a-z0-9_.-]{0,${limits.collectionNameCharsMax - 1}}$`);
 const sourcePattern = new RegExp(`^[A-Za-z0-9._:@/-]{1,${limits.sourceNameCharsMax}}$`);
 
+/** Whether a text may name a collection; such a name is also the name of a file. */
+export function isCollectionName(text: string): boolean {
+  return collectionPattern.test(text);
+}
+
 /** A collection's name, checked. Throws `bad_collection`. */
 export function parseCollectionName(text: string): string {
-  if (collectionPattern.test(text)) return text;
+  if (isCollectionName(text)) return text;
   throw new EpsilonError(
     "bad_collection",
     `${quote(text)} is not a collection's name: 1 to ${limits.collectionNameCharsMax} of a-z 0-9 _ . -, and a letter or a digit first`,
