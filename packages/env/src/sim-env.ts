@@ -19,7 +19,7 @@ export interface SimEnv extends Env {
   /** An Env over the same world for one run of a program: its files die at the next crash, and it is a process. */
   boot(): Env;
   /** A process that `boot` made ends, and the machine goes on. */
-  end(process: Env): void;
+  end(ended: Env): void;
   /** Virtual time moves on; see SimClock. */
   advance(ms: number): Promise<void>;
   /** The machine stops at once; see SimFiles. `files` of the SimEnv itself works on. */
@@ -50,7 +50,7 @@ export function createSimEnv(seed: number): SimEnv {
     },
     processes: processes.start(),
     boot: () => ({ clock, random, network, report, files: disk.view(), processes: processes.start() }),
-    end: (process) => processes.end(process.processes.self),
+    end: (ended) => processes.end(ended.processes.self),
     advance: (ms) => clock.advance(ms),
     crash: () => {
       processes.crash();
