@@ -112,18 +112,22 @@ export class Database {
   async *stream(sql: string, limits: ReadLimits): AsyncGenerator<readonly SqlRow[]> {
     const connection = await this.#take(limits);
     const stop = interruptOnAbort(this.#clock, connection, limits.signal);
+    let isClean = false;
     try {
       const result = await connection.stream(sql);
       for (;;) {
         const chunk = await result.fetchChunk();
-        if (chunk === null || chunk.rowCount === 0) return;
+        if (chunk === null || chunk.rowCount === 0) {
+          isClean = true;
+          return;
+        }
         yield chunk.getRows() as readonly SqlRow[];
       }
     } catch (error) {
       throw abortedOr(error, limits.signal);
     } finally {
       stop();
-      this.#giveBack(connection);
+      this.#giveBack(connection, isClean);
     }
   }
 
@@ -131,13 +135,16 @@ export class Database {
   async withReader<T>(limits: ReadLimits, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     const connection = await this.#take(limits);
     const stop = interruptOnAbort(this.#clock, connection, limits.signal);
+    let isClean = false;
     try {
-      return await work(connection);
+      const result = await work(connection);
+      isClean = true;
+      return result;
     } catch (error) {
       throw abortedOr(error, limits.signal);
     } finally {
       stop();
-      this.#giveBack(connection);
+      this.#giveBack(connection, isClean);
     }
   }
 
@@ -167,9 +174,11 @@ export class Database {
     return connection;
   }
 
-  #giveBack(connection: DuckDBConnection): void {
+  /** One whose work did not end well is closed: an interrupt may have hit its ROLLBACK, which leaves a transaction open. */
+  #giveBack(connection: DuckDBConnection, isClean: boolean): void {
     this.#busy.delete(connection);
-    this.#idle.push(connection);
+    if (isClean) this.#idle.push(connection);
+    else connection.closeSync();
   }
 }
 
@@ -208,7 +217,18 @@ function interruptOnAbort(
 function abortedOr(error: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted === true)
     return signal.reason instanceof EpsilonError ? signal.reason : cancelled(error);
-  return translate(error, "read");
+  const translated = translate(error, "read");
+  // Nobody went away: `interruptReads` took the memory for a write.
+  if (translated instanceof EpsilonError && translated.code === "query_cancelled") return madeWay(error);
+  return translated;
+}
+
+function madeWay(cause: unknown): EpsilonError {
+  return new EpsilonError(
+    "query_out_of_memory",
+    "the query was stopped because a write needed its memory; ask again, or for less at once",
+    { cause },
+  );
 }
 
 function cancelled(cause: unknown): EpsilonError {
