@@ -3,9 +3,8 @@
  * kind. Gives up (null, or -1) at whatever is not usual.
  */
 
-import { canonicalNumber, canonicalString, limits } from "@epsilon/model";
+import { canonicalNumber, canonicalString, exactNumber, limits, parseText } from "@epsilon/model";
 import { type ShapeNode, type ShapeTree, valueKind } from "./shapes.ts";
-import { exactNumber, parseText } from "./values.ts";
 
 const quote = 0x22;
 const backslash = 0x5c;

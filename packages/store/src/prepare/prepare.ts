@@ -5,14 +5,21 @@
 
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
-import { EpsilonError, type Event, limits, randomUuid } from "@epsilon/model";
+import {
+  EpsilonError,
+  type Event,
+  eventOf,
+  JsonObject,
+  limits,
+  type Naming,
+  parseStrictJson,
+  randomUuid,
+} from "@epsilon/model";
 import type { Rejection } from "../event-store.ts";
-import { eventOf, type Naming } from "./event.ts";
 import { lineEnd, nextLine, skipSpace, valueEnd } from "./extent.ts";
 import { FastPath } from "./fast-path.ts";
 import { LineWriter } from "./line-writer.ts";
 import { ShapeTree } from "./shapes.ts";
-import { JsonObject, parseStrictJson } from "./strict-json.ts";
 
 export interface PrepareOptions {
   /** Time of arrival. */

@@ -3,26 +3,16 @@
  * the contract says how. Any rule that is broken is an EpsilonError, which rejects this event alone.
  */
 
-import {
-  canonicalContent,
-  canonicalNumber,
-  canonicalString,
-  contentIdOfCanonical,
-  EpsilonError,
-  type ErrorCode,
-  type Event,
-  type FieldValue,
-  isWellFormedText,
-  keyToId,
-  limits,
-  parseTimestamp,
-  parseUuid,
-  randomUuid,
-  type Sha256,
-  utf8Bytes,
-} from "@epsilon/model";
+import { canonicalContent, canonicalNumber, canonicalString, isWellFormedText } from "./canonical.ts";
+import { EpsilonError, type ErrorCode } from "./errors.ts";
+import type { Event, FieldValue } from "./event.ts";
+import { type Sha256, utf8Bytes } from "./hash.ts";
+import { contentIdOfCanonical, keyToId } from "./identity.ts";
+import { exactNumber, excessBytes } from "./kept-values.ts";
+import { limits } from "./limits.ts";
 import { type JsonNode, JsonNumber, JsonObject } from "./strict-json.ts";
-import { exactNumber, excessBytes } from "./values.ts";
+import { parseTimestamp } from "./timestamp.ts";
+import { parseUuid, randomUuid } from "./uuid.ts";
 
 /** What naming needs to know beside the event itself. */
 export interface Naming {

@@ -3,7 +3,8 @@
  * written. The careful path of prepare; what is usual never comes here (fast-path.ts).
  */
 
-import { EpsilonError, limits } from "@epsilon/model";
+import { EpsilonError } from "./errors.ts";
+import { limits } from "./limits.ts";
 
 /** A number, with its spelling: an integer beyond 2^53 is not what its double says. */
 export class JsonNumber {

@@ -1,6 +1,8 @@
 /** Which texts and numbers are kept: what DuckDB, a double and UTF-8 can all hold without a change. */
 
-import { isWellFormedText, limits, utf8Bytes } from "@epsilon/model";
+import { isWellFormedText } from "./canonical.ts";
+import { utf8Bytes } from "./hash.ts";
+import { limits } from "./limits.ts";
 
 const numberPattern = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 
