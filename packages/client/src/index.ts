@@ -5,6 +5,9 @@
 export { createNodeEnv, type Env } from "@epsilon/env";
 export { EpsilonError, type ErrorCode } from "@epsilon/model";
 export { parseQuery, printQuery } from "@epsilon/query";
+export { Client, type ClientOptions, type ClientStatus, type PushOptions } from "./client/client.ts";
+export { createClient } from "./client/create-client.ts";
+export type { EventInput } from "./client/name-events.ts";
 export { readFileBytes } from "./files/bytes.ts";
 export type { DecimalMark } from "./files/cells.ts";
 export { type FileFormat, fileFormats, type ImportOptions, planImport } from "./files/import-options.ts";
@@ -26,4 +29,12 @@ export {
 } from "./http/http-client.ts";
 export { isWorthRetrying, type RetryOptions, withRetry } from "./http/retry.ts";
 export type { TailedEvent, TailRequest } from "./http/tail.ts";
-export { type PushOptions, type PushTotals, pushEvents, type RejectedEvent } from "./push/push-events.ts";
+export type { RejectedBySource } from "./loop/rejected.ts";
+export type { ReplicatorState } from "./loop/state.ts";
+export {
+  type PushOptions as FilePushOptions,
+  type PushTotals,
+  pushEvents,
+  type RejectedEvent,
+} from "./push/push-events.ts";
+export type { Acknowledgement } from "./replication/acknowledgement.ts";

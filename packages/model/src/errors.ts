@@ -140,6 +140,12 @@ export const errors = {
     kind: "operating",
     meaning: "too much is waiting; try again after Retry-After",
   },
+  not_acknowledged: {
+    status: 504,
+    exit: 2,
+    kind: "operating",
+    meaning: "written, but not yet on as many instances as asked for",
+  },
   spool_full: {
     status: 507,
     exit: 2,

@@ -204,10 +204,15 @@ export class FakeInstance {
   bytesMax = Number.POSITIVE_INFINITY;
   eventsMax = Number.POSITIVE_INFINITY;
   rejects: (line: string) => boolean = () => false;
+  /** A line that spoils the whole request. */
+  spoils: (line: string) => boolean = () => false;
   snapshotted: string | null = null;
   /** The requests, as `GET` or `POST after>cursor`. */
   readonly seen: string[] = [];
   bodies: number[] = [];
+
+  /** The source that writes to it: the first that did. */
+  #source = "";
 
   constructor(env: SimEnv, name: string) {
     this.#env = env;
@@ -284,7 +289,7 @@ export class FakeInstance {
     });
     const none = { received: 0, stored: 0, duplicates: 0, rejected: 0, conflicts: 0 };
     if (streams.length === 0) return this.#response(200, { sources: [], cursor: null });
-    return this.#response(200, { sources: [{ source: "test/source", streams, ...none }] });
+    return this.#response(200, { sources: [{ source: this.#source, streams, ...none }] });
   }
 
   #write({ headers, body, url }: NetworkRequest): NetworkResponse {
@@ -296,6 +301,7 @@ export class FakeInstance {
       return this.#refuse({ kind: "refuse", status: 413, code: "body_too_large" });
     if (lines.length > this.eventsMax)
       return this.#refuse({ kind: "refuse", status: 413, code: "too_many_events" });
+    if (lines.some(this.spoils)) return this.#refuse({ kind: "refuse", status: 400, code: "bad_json" });
     const rejected = lines.flatMap((line, index) =>
       this.rejects(line) ? [{ index, code: "bad_number", message: `no: ${line}` }] : [],
     );
@@ -305,7 +311,8 @@ export class FakeInstance {
       this.#store(lines);
       return this.#response(rejected.length === lines.length ? 422 : 200, { ...written, cursor: null });
     }
-    assert.equal(headers["epsilon-source"], "test/source");
+    if (this.#source === "") this.#source = must(headers["epsilon-source"]);
+    assert.equal(headers["epsilon-source"], this.#source);
     const cursor = parseCursor(cursorText);
     const after = headers["epsilon-after"] ?? null;
     const stands = this.#streams.get(cursor.stream);

@@ -151,6 +151,8 @@ export class Replicator {
 
   /** Asks once, then sends until the instance is to be asked again. */
   async #keepUp(): Promise<void> {
+    // Also where nobody answers: how far an instance is behind is known of our own.
+    this.#end = await orAborted(this.#source.end(), this.#stop.signal);
     const standing = await this.#ask();
     const asked = this.#link.instance;
     await this.#hearOut(standing);
@@ -297,7 +299,8 @@ export class Replicator {
   }
 }
 
-function lagOf(at: Cursor | null, end: Cursor | null): number | null {
+/** How far a place is behind the end, in the source's positions; null where they are in different streams. */
+export function lagOf(at: Cursor | null, end: Cursor | null): number | null {
   if (end === null) return 0;
   if (at === null) return end.position;
   return at.stream === end.stream ? Math.max(0, end.position - at.position) : null;

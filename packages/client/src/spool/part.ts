@@ -77,6 +77,11 @@ export class SpoolPart implements Source {
     this.#appendedOffset = log.endOffset;
   }
 
+  /** The part's folder. */
+  get directory(): string {
+    return this.#directory;
+  }
+
   /** Which life of the part this is; every cursor of its chunks has it. */
   get stream(): string {
     return this.#stream;

@@ -1,0 +1,289 @@
+/**
+ * The client: an application writes once, to its own disk, and every instance gets it, whatever fails in between.
+ */
+
+import type { Env } from "@epsilon/env";
+import { type Cursor, EpsilonError, parseCollectionName, type Sha256, sha256 } from "@epsilon/model";
+import type { RejectedBySource } from "../loop/rejected.ts";
+import type { ReplicatorState } from "../loop/state.ts";
+import type { Acknowledgement } from "../replication/acknowledgement.ts";
+import { Replication } from "../replication/replication.ts";
+import type { Source } from "../sources/source.ts";
+import { writeDeadLetter } from "../spool/dead-letters.ts";
+import type { SpoolPart } from "../spool/part.ts";
+import { openSpool, type Spool } from "../spool/spool.ts";
+import { chunksOf } from "./chunks.ts";
+import { type EventInput, type NamedEvent, nameEvents, nameRecord } from "./name-events.ts";
+import { Recorder } from "./recorder.ts";
+
+export interface ClientOptions {
+  /** The addresses of all instances. Adding, removing and reordering them loses nothing. */
+  readonly instances: readonly string[];
+  /** Where events go unless a call says otherwise. */
+  readonly collection: string;
+  /** The folder of the spool, which any number of processes may share. */
+  readonly spool: string;
+  /** How long the spool keeps an event: until every instance has it, or has it in a snapshot. */
+  readonly keep?: "acknowledged" | "snapshotted";
+  readonly token?: string;
+  /** What the source's name begins with; the machine's name unless given. */
+  readonly source?: string;
+  readonly spoolBytesMax?: number;
+  /** Told of recorded events that are lost (a bad event, a full disk, a full spool), and of what goes wrong in the background. */
+  readonly onError?: (error: unknown) => void;
+  /** Told of events that an instance refused; they are in the part's `dead-letters.ndjson` as well. */
+  readonly onRejected?: (rejected: RejectedBySource) => void;
+  /** A faster SHA-256 than the one in plain JavaScript. */
+  readonly hash?: Sha256;
+}
+
+export interface PushOptions {
+  /** When it counts as written: on this disk, or on so many instances. */
+  readonly ack?: "spool" | Acknowledgement;
+  readonly collection?: string;
+  /** Beyond this it rejects; what is in the spool by then is sent all the same. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ClientStatus {
+  /** Sources × instances. */
+  readonly loops: readonly ReplicatorState[];
+  readonly spoolBytes: number;
+  readonly lostRecords: number;
+}
+
+const adoptEveryMs = 10_000;
+const flushTimeoutMs = 30_000;
+
+export class Client {
+  readonly #env: Env;
+  readonly #options: ClientOptions;
+  readonly #hash: Sha256;
+  readonly #replication: Replication;
+  readonly #recorder: Recorder;
+  readonly #opened: Promise<Spool>;
+  readonly #stop = new AbortController();
+  readonly #directories = new Map<Source, SpoolPart>();
+  readonly #trimming = new Map<SpoolPart, { again: boolean }>();
+  readonly #trimmedTo = new Map<SpoolPart, number>();
+  /** The cursors that were written last, a part each. */
+  readonly #written = new Map<SpoolPart, Cursor>();
+  #closed: Promise<void> | undefined;
+
+  /** Throws `bad_collection`, `bad_request`. Opens the spool in the background; the first call tells of what that met. */
+  constructor(env: Env, options: ClientOptions) {
+    this.#env = env;
+    this.#options = options;
+    this.#hash = options.hash ?? sha256;
+    parseCollectionName(options.collection);
+    if (options.instances.length === 0)
+      throw new EpsilonError("bad_request", "a client needs the address of at least one instance");
+    this.#replication = new Replication(env, {
+      instances: options.instances.map((url) => ({ url, token: options.token })),
+      onRejected: (rejected) => this.#setAside(rejected),
+      onMove: (source) => this.#moved(source),
+    });
+    this.#recorder = new Recorder(env, {
+      write: (collection, events) => this.#write(collection, events, undefined),
+      onLost: (error) => this.#tell(error),
+    });
+    this.#opened = this.#open();
+    this.#opened.then(
+      () => this.#adoptForEver(),
+      () => undefined,
+    );
+  }
+
+  /**
+   * Takes an event, and answers its id at once. It is on the disk within 100 ms and replicated in the background; what
+   * goes wrong is told to `onError`. Undefined for a bad event.
+   */
+  record(event: EventInput, options: { readonly collection?: string } = {}): string | undefined {
+    try {
+      const collection = parseCollectionName(options.collection ?? this.#options.collection);
+      if (this.#closed !== undefined) throw closed();
+      const named = nameRecord(this.#env, event, this.#hash);
+      this.#recorder.add(collection, named);
+      return named.id;
+    } catch (error) {
+      this.#recorder.lose(error, 1);
+      return undefined;
+    }
+  }
+
+  /**
+   * Writes events; settles when they are durable where `ack` says. Rejects with what is wrong with an event (nothing is
+   * written then), `spool_full`, `disk_full`, `closed`, or `not_acknowledged` (details: how far each instance came).
+   */
+  async push(
+    events: readonly EventInput[],
+    options: PushOptions = {},
+  ): Promise<{ readonly ids: readonly string[] }> {
+    const { ack = "spool", timeoutMs, signal } = options;
+    const collection = parseCollectionName(options.collection ?? this.#options.collection);
+    if (this.#closed !== undefined) throw closed();
+    const named = nameEvents(this.#env, events, this.#hash);
+    await this.#within({ timeoutMs, signal }, async (limit) => {
+      const written = await this.#write(collection, named, limit);
+      if (written === undefined || ack === "spool") return;
+      const { part, cursor } = written;
+      await this.#replication.waitFor(part, { cursor, acknowledgement: ack }, limit);
+    });
+    return { ids: named.map(({ id }) => id) };
+  }
+
+  /** Settles when all that was recorded and pushed here is on the instances. Rejects with `not_acknowledged`. */
+  async flush(
+    options: {
+      readonly ack?: "spool" | Acknowledgement;
+      readonly timeoutMs?: number;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): Promise<void> {
+    const { ack = "all", timeoutMs = flushTimeoutMs, signal } = options;
+    await this.#opened;
+    await this.#recorder.flush();
+    if (ack === "spool") return;
+    await this.#within({ timeoutMs, signal }, async (limit) => {
+      const waits = [...this.#written].map(([part, cursor]) =>
+        this.#replication.waitFor(part, { cursor, acknowledgement: ack }, limit),
+      );
+      await Promise.all(waits);
+    });
+  }
+
+  async status(): Promise<ClientStatus> {
+    const spool = await this.#opened;
+    return {
+      loops: this.#replication.states,
+      spoolBytes: spool.sizeBytes,
+      lostRecords: this.#recorder.lost,
+    };
+  }
+
+  /** Writes what was recorded to the disk, and ends. What is in the spool goes on being sent when it is opened again. */
+  close(): Promise<void> {
+    this.#closed ??= this.#finish();
+    return this.#closed;
+  }
+
+  async #finish(): Promise<void> {
+    const spool = await this.#opened.catch(() => undefined);
+    await this.#recorder.flush();
+    this.#stop.abort(closed());
+    await this.#replication.stop();
+    await spool?.close();
+  }
+
+  async #open(): Promise<Spool> {
+    const { spool: directory, source, spoolBytesMax, hash } = this.#options;
+    return openSpool(this.#env, {
+      directory,
+      ...(source === undefined ? {} : { sourcePrefix: source }),
+      ...(spoolBytesMax === undefined ? {} : { bytesMax: spoolBytesMax }),
+      ...(hash === undefined ? {} : { hash }),
+      onPart: (part) => {
+        this.#directories.set(part, part);
+        this.#replication.add(part);
+      },
+    });
+  }
+
+  async #write(
+    collection: string,
+    events: readonly NamedEvent[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly part: SpoolPart; readonly cursor: Cursor } | undefined> {
+    const spool = await this.#opened;
+    const written = await Promise.all(
+      chunksOf(events).map((chunk) => spool.append(collection, chunk, signal)),
+    );
+    const last = written.at(-1);
+    if (last !== undefined && this.#isFurther(last)) this.#written.set(last.part, last.cursor);
+    return last;
+  }
+
+  #isFurther({ part, cursor }: { readonly part: SpoolPart; readonly cursor: Cursor }): boolean {
+    return (this.#written.get(part)?.position ?? 0) < cursor.position;
+  }
+
+  /** Gives the work a signal that is aborted when the caller's is, or when the time is over. */
+  async #within<T>(
+    options: { readonly timeoutMs: number | undefined; readonly signal: AbortSignal | undefined },
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { timeoutMs, signal } = options;
+    const signals = [this.#stop.signal, ...(signal === undefined ? [] : [signal])];
+    if (timeoutMs === undefined) return work(AbortSignal.any(signals));
+    const late = new AbortController();
+    const done = new AbortController();
+    this.#env.clock.sleep(timeoutMs, done.signal).then(
+      () => late.abort(new EpsilonError("not_acknowledged", `${timeoutMs} ms have passed`)),
+      () => undefined,
+    );
+    try {
+      return await work(AbortSignal.any([...signals, late.signal]));
+    } finally {
+      done.abort();
+    }
+  }
+
+  #moved(source: Source): void {
+    const part = this.#directories.get(source);
+    if (part === undefined) return;
+    const running = this.#trimming.get(part);
+    if (running !== undefined) {
+      running.again = true;
+      return;
+    }
+    const state = { again: true };
+    this.#trimming.set(part, state);
+    this.#trim(part, state)
+      .catch((error: unknown) => this.#tell(error))
+      .finally(() => this.#trimming.delete(part));
+  }
+
+  async #trim(part: SpoolPart, state: { again: boolean }): Promise<void> {
+    const spool = await this.#opened;
+    while (state.again && !this.#stop.signal.aborted) {
+      state.again = false;
+      const held = ({ cursor, snapshotted }: ReplicatorState): Cursor | null =>
+        this.#options.keep === "snapshotted" ? snapshotted : cursor;
+      const position = this.#replication.heldByAll(part, held, part.stream);
+      if (position <= (this.#trimmedTo.get(part) ?? 0)) continue;
+      await spool.trim(part, position);
+      this.#trimmedTo.set(part, position);
+    }
+  }
+
+  async #setAside(rejected: RejectedBySource): Promise<void> {
+    const part = [...this.#directories.values()].find(({ stream }) => stream === rejected.cursor.stream);
+    if (part !== undefined) await writeDeadLetter(this.#env, part.directory, rejected);
+    this.#options.onRejected?.(rejected);
+  }
+
+  /** What processes leave behind that die while this one lives is looked after too. */
+  #adoptForEver(): void {
+    const adopt = async (): Promise<void> => {
+      const spool = await this.#opened;
+      for (;;) {
+        await this.#env.clock.sleep(adoptEveryMs, this.#stop.signal);
+        await spool.adopt().catch((error: unknown) => this.#tell(error));
+      }
+    };
+    adopt().catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#tell(error);
+    });
+  }
+
+  #tell(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#env.report({ level: "error", event: "client_error", details: { message } });
+    this.#options.onError?.(error);
+  }
+}
+
+function closed(): EpsilonError {
+  return new EpsilonError("closed", "the client is closed; make a new one to write");
+}

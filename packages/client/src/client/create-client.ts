@@ -1,0 +1,18 @@
+/** The client on Node. */
+
+import { createNodeEnv } from "@epsilon/env";
+import { Client, type ClientOptions } from "./client.ts";
+
+/**
+ * A client of several instances that writes to a spool on this disk and sends from there:
+ *
+ *     const epsilon = createClient({ instances: ["https://a.example", "https://b.example"], collection: "events", spool: "./spool" });
+ *     epsilon.record({ path: "/", status: 200 });
+ *     await epsilon.push([{ _ts: new Date(), path: "/" }], { ack: "majority", timeoutMs: 5000 });
+ *     await epsilon.close();
+ *
+ * Throws `bad_collection` and `bad_request` for options that do not fit.
+ */
+export function createClient(options: ClientOptions): Client {
+  return new Client(createNodeEnv(), options);
+}

@@ -1,0 +1,100 @@
+/**
+ * Events as a program gives them, named once and for all: with `_ts` and `_id` they are the same events wherever they are
+ * sent, in whatever batches, and how often.
+ */
+
+import type { Env } from "@epsilon/env";
+import {
+  EpsilonError,
+  eventOf,
+  eventToJson,
+  JsonObject,
+  limits,
+  parseStrictJson,
+  randomUuid,
+  type Sha256,
+  utf8Bytes,
+} from "@epsilon/model";
+
+/** What a program may write: values of JSON, and dates for times. Nested objects become fields with dots. */
+export type EventInput = Readonly<Record<string, unknown>>;
+
+export interface NamedEvent {
+  readonly id: string;
+  /** A line without its newline. */
+  readonly json: string;
+}
+
+/**
+ * Names the events of one call as an instance names those of one request: equal events are different ones, and the
+ * call repeated gives the same. Throws what an instance would reject the event with, and its `index` in the details.
+ */
+export function nameEvents(env: Env, events: readonly EventInput[], hash: Sha256): readonly NamedEvent[] {
+  const seen = new Map<string, number>();
+  const ordinal = (firstId: string): number => {
+    const count = seen.get(firstId) ?? 0;
+    seen.set(firstId, count + 1);
+    return count;
+  };
+  return events.map((event, index) => {
+    try {
+      return nameOne(env, event, { hash, ordinal });
+    } catch (error) {
+      if (!(error instanceof EpsilonError)) throw error;
+      throw new EpsilonError(error.code, `event ${index}: ${error.message}; nothing was written`, {
+        details: { ...error.details, index },
+        cause: error,
+      });
+    }
+  });
+}
+
+/** Names a single event, of which each is a new one: without an id or a key, its id is random. */
+export function nameRecord(env: Env, event: EventInput, hash: Sha256): NamedEvent {
+  const isNamed = isGiven(event["_id"]) || isGiven(event["_key"]);
+  const random = { ...event, _id: randomUuid(env.random.bytes(16)) };
+  // Without a time it gets that of arrival and a random id anyway.
+  const named = isNamed || !isGiven(event["_ts"]) ? event : random;
+  return nameOne(env, named, { hash, ordinal: () => 0 });
+}
+
+function nameOne(
+  env: Env,
+  event: EventInput,
+  { hash, ordinal }: { readonly hash: Sha256; readonly ordinal: (firstId: string) => number },
+): NamedEvent {
+  const node = parseStrictJson(jsonOf(event));
+  if (!(node instanceof JsonObject)) throw new EpsilonError("not_an_object", "an event is an object");
+  const named = eventOf(node, {
+    nowMicros: env.clock.nowMicros(),
+    random: (count) => env.random.bytes(count),
+    named: false,
+    appendOnly: false,
+    ordinal,
+    sha256: hash,
+  });
+  const json = eventToJson(named);
+  if (json.length * 3 > limits.eventBytesMax && utf8Bytes(json).length > limits.eventBytesMax)
+    throw new EpsilonError("event_too_large", `an event has at most ${limits.eventBytesMax} bytes`);
+  return { id: named.id, json };
+}
+
+/** JSON has no form for NaN and infinity, and would make them null: that loses something, so it is refused. */
+function jsonOf(event: EventInput): string {
+  const text: string | undefined = JSON.stringify(event, (name, value: unknown) => {
+    if (typeof value === "number" && !Number.isFinite(value))
+      throw new EpsilonError(
+        "bad_number",
+        `${JSON.stringify(name)} is ${value}; leave it out, or send a text`,
+      );
+    if (typeof value === "bigint")
+      throw new EpsilonError("bad_number", `${JSON.stringify(name)} is a bigint; send a number or a text`);
+    return value;
+  });
+  if (text === undefined) throw new EpsilonError("not_an_object", "an event is an object");
+  return text;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
