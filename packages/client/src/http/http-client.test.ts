@@ -10,6 +10,7 @@ import { pushEvents, type RejectedEvent } from "../push/push-events.ts";
 import { createHttpClient } from "./http-client.ts";
 import { isWorthRetrying, withRetry } from "./retry.ts";
 import { parseServerSentEvents } from "./server-sent-events.ts";
+import { isTimeLimit, withTimeLimit } from "./time-limit.ts";
 
 const origin = "http://one:4320";
 
@@ -117,6 +118,45 @@ test("errors keep the instance's code, message and what else it says", async () 
   await assert.rejects(proxy.client.query("views", "x"), { code: "unreachable" });
   const web = clientOver(() => answer(200, "<html>Hello"));
   await assert.rejects(web.client.instance(), { code: "bad_json" });
+});
+
+test("every answer tells which instance gave it, errors too", async () => {
+  const env = createSimEnv(7);
+  const seen: string[] = [];
+  const answers = [
+    answer(200, { collections: [] }, { "epsilon-instance": "a/r1" }),
+    answer(507, { error: { code: "disk_full", message: "" } }, { "epsilon-instance": "a/r2" }),
+    answer(502, "<html>", {}),
+    answer(200, { collections: [] }, { "epsilon-instance": "nonsense" }),
+    answer(200, { collections: [] }, { "epsilon-instance": "b/r1" }),
+  ];
+  const count = answers.length;
+  env.network.serve(origin, () => answers.shift() ?? answer(500, ""));
+  const onInstance = ({ id, incarnation }: { id: string; incarnation: string }) =>
+    void seen.push(`${id} ${incarnation}`);
+  const client = createHttpClient(env, { url: origin, onInstance });
+  for (let i = 0; i < count; i++) await client.collections().catch(() => undefined);
+  assert.deepEqual(seen, ["a r1", "a r2", "b r1"]);
+});
+
+test("a time limit gives up what hangs, even if it ignores its signal, and leaves nothing behind", async () => {
+  const env = createSimEnv(7);
+  const forever = () => new Promise<never>(() => undefined);
+  const late = withTimeLimit(env, { url: origin, limitMs: 5000 }, forever);
+  const refused = assert.rejects(late, (error) => isTimeLimit(error) && isWorthRetrying(error));
+  await env.advance(5000);
+  await refused;
+  const stop = new AbortController();
+  const stopped = withTimeLimit(env, { url: origin, limitMs: 5000, signal: stop.signal }, forever);
+  stop.abort("enough");
+  await assert.rejects(stopped, (reason) => reason === "enough");
+  await assert.rejects(
+    withTimeLimit(env, { url: origin, limitMs: 5000, signal: stop.signal }, forever),
+    (reason) => reason === "enough",
+  );
+  assert.equal(await withTimeLimit(env, { url: origin, limitMs: 5000 }, async () => 7), 7);
+  await env.advance(0);
+  assert.equal(env.clock.sleeping, 0);
 });
 
 test("a write where everything is rejected is an answer", async () => {

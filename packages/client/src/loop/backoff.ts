@@ -48,6 +48,14 @@ export function isTooLarge(error: unknown): boolean {
   );
 }
 
+/** Whether a smaller request may do better: it was too large, or something in it spoils the whole. */
+export function isToBeCut(error: unknown): boolean {
+  if (isTooLarge(error)) return true;
+  // Without a status it is our own word about an answer that is no JSON.
+  if (!(error instanceof EpsilonError) || error.details["status"] === undefined) return false;
+  return error.code === "bad_json" || error.code === "bad_utf8";
+}
+
 /** Whether a request that failed so may have been stored all the same. */
 export function mayBeStored(error: unknown): boolean {
   if (!(error instanceof EpsilonError)) return true;

@@ -38,6 +38,11 @@ export class Pace {
     this.#set(Math.min(this.#bytes, bytes) / 2);
   }
 
+  /** Something in a batch spoils it: smaller ones close in on it. */
+  spoiled(bytes: number): void {
+    this.#set(Math.min(this.#bytes, bytes) / 2);
+  }
+
   /** The instance does not take bodies of this size. */
   tooManyBytes(bytes: number): void {
     this.#bytesCeiling = Math.max(1, Math.floor(Math.min(this.#bytesCeiling, bytes) / 2));

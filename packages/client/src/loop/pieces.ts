@@ -1,11 +1,11 @@
 /**
- * A chunk that an instance does not take in one request. Its events go in pieces and without a cursor, which is
+ * A chunk that an instance does not take in one request: it is too large, or something in it spoils the whole. Its events go in pieces and without a cursor, which is
  * harmless because writes may overlap; the cursor follows when all of them are durable.
  */
 
 import { EpsilonError, must } from "@epsilon/model";
 import type { Rejection, WriteAnswer } from "../http/answers.ts";
-import { isTooLarge } from "./backoff.ts";
+import { isToBeCut } from "./backoff.ts";
 import { linesOf } from "./rejected.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function writeInPieces(
       for (const rejection of answer.rejected)
         rejected.push({ ...rejection, index: piece.first + rejection.index });
     } catch (error) {
-      if (!(error instanceof EpsilonError) || !isTooLarge(error)) throw error;
+      if (!(error instanceof EpsilonError) || !isToBeCut(error)) throw error;
       if (piece.lines.length > 1) pieces.push(...halvesOf(piece.lines, piece.first));
       else rejected.push({ index: piece.first, code: error.code, message: error.message });
     }

@@ -1,38 +1,10 @@
-/** The loop, case by case: where it goes on, what it does about errors, what it says of itself, how it ends. */
+/** The loop, case by case: where it goes on, how much it sends, what it says of itself, how it ends. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createSimEnv, type SimEnv } from "@epsilon/env/testing";
 import { type Cursor, EpsilonError, formatCursor } from "@epsilon/model";
-import { ArraySource, FakeInstance, type Fate, lineOf, until } from "./loop.fixture.ts";
-import type { RejectedBySource } from "./rejected.ts";
-import { Replicator, type ReplicatorOptions } from "./replicator.ts";
-
-interface Setup {
-  readonly env: SimEnv;
-  readonly source: ArraySource;
-  readonly one: FakeInstance;
-  readonly loop: Replicator;
-  readonly rejected: RejectedBySource[];
-}
-
-function setUp(options: Partial<ReplicatorOptions> = {}, env = createSimEnv(1)): Setup {
-  const source = new ArraySource();
-  const one = new FakeInstance(env, "one");
-  const rejected: RejectedBySource[] = [];
-  const loop = new Replicator(env, {
-    source,
-    url: one.origin,
-    onRejected: (event) => void rejected.push(event),
-    ...options,
-  });
-  return { env, source, one, loop, rejected };
-}
-
-const lines = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => lineOf(from + i));
-const isIdle =
-  ({ loop }: Setup) =>
-  () =>
-    loop.state.phase === "idle" && loop.state.lag === 0;
+import { type Fate, lineOf, until } from "./loop.fixture.ts";
+import { Replicator } from "./replicator.ts";
+import { isIdle, lines, type Setup, setUp } from "./setup.fixture.ts";
 
 test("what is there goes in one request, what comes goes at once, and the state says so", async () => {
   const setup = setUp();
@@ -128,147 +100,6 @@ test("another incarnation in an answer is asked at once, whether or not it stand
   assert.equal(loop.state.mismatches, 1);
   assert.equal(loop.state.lastError, null, "a mismatch that is set right is no trouble");
   await loop.stop();
-});
-
-test("a request that hangs is given up after its limit and asked for again", async () => {
-  const setup = setUp({ answerLimitMs: 5000 });
-  const { env, source, one, loop } = setup;
-  source.append(1);
-  one.fates = [{ kind: "hang", ms: 1e6 }];
-  void loop.start();
-  await env.advance(4999);
-  assert.deepEqual(one.seen, ["GET"]);
-  await env.advance(2);
-  assert.equal(loop.state.phase, "waiting");
-  assert.equal(loop.state.lastError?.code, "unreachable");
-  one.fates = [{ kind: "refuse", status: 503, code: "closed" }];
-  await env.advance(5000);
-  assert.deepEqual(one.lines, lines(0, 1));
-  assert.equal(loop.state.retries, 2);
-  assert.equal(loop.state.lastError, null);
-  await loop.stop();
-});
-
-test("Retry-After is honoured, and errors back off further and further", async () => {
-  const setup = setUp();
-  const { env, source, one, loop } = setup;
-  source.append(1);
-  one.fates = [{ kind: "refuse", status: 429, code: "overloaded", retryAfter: 20 }];
-  void loop.start();
-  await env.advance(19_000);
-  assert.deepEqual([one.seen, loop.state.lastError?.code], [["GET"], "overloaded"]);
-  assert.ok((loop.state.retryAtMs ?? 0) >= 20_000);
-  await env.advance(2000);
-  assert.deepEqual(one.lines, lines(0, 1));
-  one.fate = () => ({ kind: "refuse", status: 507, code: "disk_full" });
-  source.append(1);
-  one.seen.length = 0;
-  await env.advance(120_000);
-  assert.ok(one.seen.length > 12 && one.seen.length < 40, `${one.seen.length} attempts in two minutes`);
-  const said = env.reports.filter(({ event }) => event === "replication_waits");
-  assert.equal(said.length, 2, "each trouble is said once");
-  one.fate = undefined;
-  await env.advance(11_000);
-  assert.deepEqual(one.lines, lines(0, 2));
-  await loop.stop();
-});
-
-test("what only a person can set right is tried seldom, and shown", async () => {
-  for (const [status, code] of [
-    [401, "unauthorized"],
-    [403, "forbidden"],
-    [400, "bad_collection"],
-    [404, "not_found"],
-  ] as const) {
-    const setup = setUp();
-    const { env, source, one, loop } = setup;
-    source.append(1);
-    one.fate = () => ({ kind: "refuse", status, code });
-    void loop.start();
-    await env.advance(60_000);
-    assert.ok(one.seen.length <= 13, `${code}: ${one.seen.length}`);
-    assert.equal(loop.state.lastError?.code, code);
-    one.fate = undefined;
-    await env.advance(10_001);
-    assert.deepEqual(one.lines, lines(0, 1));
-    await loop.stop();
-  }
-});
-
-test("two clients with one source name at one place back off and are reported", async () => {
-  const setup = setUp();
-  const { env, source, one, loop } = setup;
-  source.append(1);
-  one.fate = ({ method }): Fate | undefined =>
-    method === "POST" ? { kind: "refuse", status: 409, code: "cursor_mismatch" } : undefined;
-  void loop.start();
-  await env.advance(60_000);
-  assert.ok(one.seen.length < 40, `${one.seen.length}`);
-  assert.equal(loop.state.lastError?.code, "cursor_mismatch");
-  assert.equal(loop.state.mismatches, one.seen.length / 2);
-  assert.ok(env.reports.some(({ details }) => details["code"] === "cursor_mismatch"));
-  await loop.stop();
-});
-
-test("rejected events are told with their place and their bytes, waited for, and the stream goes on", async () => {
-  let tell: (() => void) | undefined;
-  const seen: RejectedBySource[] = [];
-  const setup = setUp({
-    onRejected: (event) => {
-      seen.push(event);
-      if (seen.length === 1) throw new EpsilonError("disk_full", "no room for dead letters");
-      return new Promise<void>((resolve) => {
-        tell = resolve;
-      });
-    },
-  });
-  const { env, source, one, loop } = setup;
-  one.rejects = (line) => line === lineOf(3);
-  source.append(2);
-  const place = source.append(2);
-  const end = source.append(1);
-  void loop.start();
-  await env.advance(100);
-  assert.equal(loop.state.lastError?.code, "disk_full");
-  assert.equal(loop.state.cursor, null);
-  // What the instance holds was not told: it is sent and told again.
-  await env.advance(1000);
-  assert.equal(seen.length, 2);
-  const there = { instance: "http://one:4320", source: "test/source", collection: "views", cursor: place };
-  const message = `no: ${lineOf(3)}`;
-  for (const { line, ...event } of seen) {
-    assert.deepEqual(event, { ...there, code: "bad_number", message });
-    assert.equal(new TextDecoder().decode(line), lineOf(3));
-  }
-  source.append(1);
-  await env.advance(1000);
-  assert.equal(one.lines.length, 4, "it waits");
-  tell?.();
-  await until(env, isIdle(setup));
-  assert.equal(one.lines.length, 5);
-  assert.deepEqual([loop.state.rejected, loop.state.lastError], [1, null]);
-  assert.equal(end.position, 5);
-  await loop.stop();
-});
-
-test("what was rejected in an answer that was lost is heard all the same", async () => {
-  for (const fate of [{ kind: "lose" }, { kind: "hang", ms: 1 }, { kind: "hang", ms: 29_999 }] as const) {
-    const setup = setUp();
-    const { env, source, one, loop, rejected } = setup;
-    one.rejects = (line) => line === lineOf(1);
-    source.append(2);
-    source.append(2);
-    one.fate = ({ method }) => {
-      if (method === "GET") return undefined;
-      one.fate = undefined;
-      return fate;
-    };
-    void loop.start();
-    await env.advance(60_000);
-    assert.deepEqual(one.lines, [lineOf(0), ...lines(2, 4)]);
-    assert.equal(rejected.length, 1);
-    await loop.stop();
-  }
 });
 
 test("a source that was trimmed too far is sent with a gap, which is recorded once", async () => {
@@ -368,52 +199,39 @@ test("a new life in the middle of reading is gone over to", async () => {
   await loop.stop();
 });
 
-test("a source that cannot be read is read again later", async () => {
+test("the next batch is read while one is under way", async () => {
   const setup = setUp();
   const { env, source, one, loop } = setup;
-  source.append(2);
-  source.failNextRead = new EpsilonError("io_error", "the disk is tired");
+  one.answerMs = () => 100;
+  for (let i = 0; i < 100; i++) source.append(100);
   void loop.start();
-  await env.advance(10);
-  assert.equal(loop.state.lastError?.code, "io_error");
-  await env.advance(1000);
-  assert.deepEqual(one.lines, lines(0, 2));
+  await until(env, () => one.bodies.length === 1);
+  assert.ok(source.reads.size * 8000 > (one.bodies[0] ?? 0) * 1.8, `${source.reads.size} chunks`);
+  assert.ok(source.reads.size < 100);
   await loop.stop();
 });
 
-test("a source that says there is more and has nothing costs little", async () => {
+test("a batch ends where the source goes over to another stream", async () => {
   const setup = setUp();
-  const { env, source, loop } = setup;
-  let asked = 0;
-  source.more = async () => {
-    asked += 1;
+  const { env, source, one, loop } = setup;
+  const old: Cursor = { stream: "file1", position: 1, check: "a" };
+  const end: Cursor = { stream: "file2", position: 1, check: "b" };
+  const encode = (n: number) => new TextEncoder().encode(`${lineOf(n)}\n`);
+  source.resume = async () => ({ after: null, gap: null });
+  source.end = async () => end;
+  source.read = async function* ({ after }) {
+    if (after === null) yield { after, cursor: old, events: 1, lines: encode(1) };
+    if (after?.stream !== "file2") yield { after: null, cursor: end, events: 1, lines: encode(2) };
   };
+  source.more = (_, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const reached = loop.waitFor(old);
   void loop.start();
-  await env.advance(10_000);
-  assert.ok(asked > 1 && asked < 12, `${asked}`);
+  await until(env, isIdle(setup));
+  await reached;
+  assert.deepEqual(one.seen, ["GET", "POST ->file1:1:a", "POST ->file2:1:b"]);
+  assert.deepEqual(one.lines, lines(1, 3));
   await loop.stop();
-});
-
-test("chunks that are too large for the instance go in pieces, and a line too large is set aside", async () => {
-  for (const limits of [{ bytesMax: 400 }, { eventsMax: 3 }]) {
-    const setup = setUp();
-    const { env, source, one, loop, rejected } = setup;
-    Object.assign(one, limits);
-    one.rejects = (line) => line === lineOf(5);
-    for (let i = 0; i < 6; i++) source.append(2);
-    source.append(30);
-    source.append(2, (n) => (n % 2 === 0 ? lineOf(n) : `{"long":"${"x".repeat(500)}"}`));
-    source.append(2);
-    void loop.start();
-    await until(env, isIdle(setup));
-    const isLong = "bytesMax" in limits;
-    assert.equal(one.lines.length, isLong ? 44 : 45);
-    assert.deepEqual(
-      rejected.map(({ code, cursor }) => [code, cursor.position]),
-      [["bad_number", 6], ...(isLong ? [["body_too_large", 44]] : [])],
-    );
-    await loop.stop();
-  }
 });
 
 test("batches grow until an answer takes a few hundred milliseconds", async () => {
@@ -511,24 +329,4 @@ test("stop ends it at once, whatever it does", async () => {
   await never.loop.start();
   assert.equal(never.loop.state.phase, "stopped");
   assert.deepEqual(never.one.seen, []);
-});
-
-test("a dead instance and a slow one cost the others nothing", async () => {
-  const env = createSimEnv(5);
-  const source = new ArraySource();
-  const instances = ["one", "two", "three"].map((name) => new FakeInstance(env, name));
-  const [one, two, three] = instances;
-  const loops = instances.map(
-    ({ origin }) => new Replicator(env, { source, url: origin, onRejected: () => undefined }),
-  );
-  if (two !== undefined) two.fate = () => ({ kind: "hang", ms: 1e9 });
-  if (three !== undefined) three.answerMs = () => 20_000;
-  for (const loop of loops) void loop.start();
-  for (let i = 0; i < 50; i++) {
-    source.append(1);
-    await env.advance(5);
-  }
-  assert.deepEqual(one?.lines, lines(0, 50));
-  assert.deepEqual([two?.lines.length, three?.lines.length], [0, 0]);
-  await Promise.all(loops.map((loop) => loop.stop()));
 });

@@ -4,7 +4,7 @@ import { type Cursor, EpsilonError } from "@epsilon/model";
 import type { Rejection, WriteAnswer } from "../http/answers.ts";
 import { isTimeLimit } from "../http/time-limit.ts";
 import type { Source, SourceChunk } from "../sources/source.ts";
-import { isTooLarge, mayBeStored } from "./backoff.ts";
+import { isToBeCut, isTooLarge, mayBeStored } from "./backoff.ts";
 import { type Batch, bodyOf, claimOf, isSamePlace } from "./batch.ts";
 import type { InstanceLink } from "./link.ts";
 import { type BatchSize, Pace } from "./pace.ts";
@@ -51,7 +51,7 @@ export class Sender {
     return this.#unanswered.find(({ cursor }) => standing.some((at) => isSamePlace(at, cursor)));
   }
 
-  /** Sends a batch. Answers null if it is too large and must be cut smaller. */
+  /** Sends a batch. Answers null if it must be cut smaller. */
   async deliver(batch: Batch): Promise<WriteAnswer | null> {
     const before = this.#unanswered;
     const isKnown = before.some((known) => isSamePlace(known.cursor, batch.cursor));
@@ -77,10 +77,11 @@ export class Sender {
     try {
       return await this.#link.write(body, claim);
     } catch (error) {
-      if (!isTooLarge(error) || batch.chunks.length === 0) throw error;
+      if (!isToBeCut(error) || batch.chunks.length === 0) throw error;
       const isTooMany = error instanceof EpsilonError && error.code === "too_many_events";
       if (isTooMany) this.#pace.tooManyEvents(batch.events);
-      else this.#pace.tooManyBytes(batch.bytes);
+      else if (isTooLarge(error)) this.#pace.tooManyBytes(batch.bytes);
+      else this.#pace.spoiled(batch.bytes);
       if (batch.chunks.length > 1) return null;
     }
     const rejected = await writeInPieces(body, (piece) => this.#link.write(piece));
