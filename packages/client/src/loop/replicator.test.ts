@@ -127,6 +127,11 @@ test("a source that was trimmed too far is sent with a gap, which is recorded on
     lines: lines(0, 2),
     streams: new Map([["life0", { cursor: formatCursor(first), gaps: [] }]]),
   });
+  one.fate = ({ method }) =>
+    method === "POST" ? { kind: "refuse", status: 507, code: "disk_full" } : undefined;
+  await env.advance(12_000);
+  assert.deepEqual(loop.state.cursor, first, "it stands in front of the gap until that is recorded");
+  assert.equal(loop.state.lag, 6);
   one.fate = ({ method }) => {
     if (method === "GET") return undefined;
     one.fate = undefined;
