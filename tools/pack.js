@@ -146,7 +146,7 @@ function copyTypes(packages, folder) {
       if (!entry.isFile() || !entry.name.endsWith(".d.ts")) continue;
       const path = relative(dist, join(entry.parentPath ?? entry.path, entry.name));
       // Tests, and what only they use, are not published; nor what a removed source left behind.
-      if (/(?:\.test|\.conformance)\.d\.ts$|(?:^|[/\\])(?:testing|fixture|arbitraries)\b/.test(path))
+      if (/(?:\.test|\.conformance)\.d\.ts$|(?:^|[/\\.-])(?:fixture|arbitraries)\.d\.ts$|(?:^|[/\\])testing\b/.test(path))
         continue;
       if (!existsSync(join(root, "packages", name, "src", path.replace(/\.d\.ts$/, ".ts")))) continue;
       const target = join(folder, name, path);
