@@ -84,6 +84,7 @@ export class Writer {
     this.#assertOpen();
     parseCollectionName(request.collection);
     await this.#pressure.admit(this.#loop.stalled);
+    this.#assertCanBeApplied(request);
     const { prepared, underway } =
       request.claim === undefined ? await this.#writePlain(request) : await this.#writeClaimed(request);
     this.#totals.received += prepared.received;
@@ -96,6 +97,12 @@ export class Writer {
     if (foreseen !== null && this.#loop.stalled === null) return writeAnswer(prepared, foreseen, cursor);
     this.#loop.hurry();
     return writeAnswer(prepared, await underway.applied, cursor);
+  }
+
+  /** Who waits for the tables would wait until somebody makes room. Refused before it is logged: nothing is stored. */
+  #assertCanBeApplied({ wait }: WriteRequest): void {
+    const { stalled } = this.#loop;
+    if (wait === "applied" && stalled?.code === "disk_full") throw stalled;
   }
 
   async #writePlain(request: WriteRequest): Promise<{ prepared: Prepared; underway: Underway | null }> {

@@ -288,8 +288,8 @@ const kinds: readonly { readonly pattern: RegExp; readonly code: ErrorCode; read
     hint: "a newer release wrote this folder; use that release",
   },
   {
-    pattern: /checksum|corrupt|not a valid DuckDB|Serialization Error/i,
+    pattern: /checksum|corrupt|not a valid DuckDB|Serialization Error|could not read enough bytes/i,
     code: "table_damaged",
-    hint: "the database file is damaged",
+    hint: "the database file is damaged; restore the data folder from a copy",
   },
 ];
