@@ -1,8 +1,9 @@
 /** `epsilon serve` and `check` as processes: starting, ending, refusing, and what a kill leaves. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { createClient } from "@epsilon/client";
 import { epsilon, parseLines, serve, temporaryFile, temporaryFolder } from "./fixture.ts";
 import { parseListen, parseRetention } from "./serve-instance.ts";
 
@@ -83,11 +84,33 @@ test("check refuses what is no data folder, and makes none", async () => {
   assert.match(missing.stderr, /\(file_not_found\)/);
   assert.ok(!existsSync(nothing));
   assert.match((await epsilon(["check"])).stderr, /--data DIR.*\(usage\)/);
-  for (const words of [
-    ["--spool", "x"],
-    ["--data", "x", "--repair"],
-  ])
-    assert.match((await epsilon(["check", ...words])).stderr, /\(not_implemented\)/);
+  assert.match((await epsilon(["check", "--data", "x", "--spool", "x"])).stderr, /\(usage\)/);
+  assert.match((await epsilon(["check", "--spool", nothing])).stderr, /\(file_not_found\)/);
+  assert.match((await epsilon(["check", "--data", "x", "--repair"])).stderr, /\(not_implemented\)/);
+});
+
+test("check reads a spool, and says which part is damaged", async () => {
+  const spool = temporaryFolder();
+  const client = createClient({ instances: ["http://127.0.0.1:9"], collection: "views", spool });
+  // Later frames vouch for the first: damage in the last one looks like a torn tail.
+  for (const n of [1, 2, 3]) await client.push([{ n }]);
+  await client.close();
+  const sound = await epsilon(["check", "--spool", spool]);
+  assert.equal(sound.code, 0, sound.stderr);
+  assert.match(
+    sound.stdout,
+    /^views\/\w+: 3 events, \d+ bytes\nsound \(3 events, 3 log frames verified\)\n$/,
+  );
+  const json = await epsilon(["check", "--spool", spool, "--format", "json"]);
+  const { parts } = JSON.parse(json.stdout) as { parts: { part: string; events: number }[] };
+  assert.equal(parts[0]?.events, 3);
+  const folder = join(spool, "collections", "views", parts[0]?.part ?? "", "log");
+  const [file = ""] = readdirSync(folder);
+  const text = readFileSync(join(folder, file), "utf8");
+  writeFileSync(join(folder, file), text.replace('"n":1', '"n":7'));
+  const damaged = await epsilon(["check", "--spool", spool]);
+  assert.equal(damaged.code, 1, damaged.stdout);
+  assert.match(damaged.stdout, /found: .*views.*, byte 0: .*\(log_damaged\)\nnot sound: 1 findings/);
 });
 
 test("who may: tokens are asked for, and other machines are refused without them", async () => {

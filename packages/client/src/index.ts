@@ -38,3 +38,4 @@ export {
   type RejectedEvent,
 } from "./push/push-events.ts";
 export type { Acknowledgement } from "./replication/acknowledgement.ts";
+export { checkSpool, type SpoolCheck } from "./spool/check-spool.ts";

@@ -6,12 +6,14 @@ import { addCommonFlags, flag } from "../flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
 
 export function addCheckCommand(program: Command, context: CommandContext): void {
-  const command = program.command("check").description("read every byte of a data folder and verify it");
+  const command = program
+    .command("check")
+    .description("read every byte of a data folder or a spool, and verify it");
   addCommonFlags(command)
     .addOption(flag("--data <dir>", "the data folder; its instance must not be running"))
-    .addOption(flag("--spool <dir>", "a client's spool (not built yet)"))
+    .addOption(flag("--spool <dir>", "a client's spool; its processes may go on"))
     .addOption(flag("--repair", "set bad parts aside (not built yet)"))
-    .addHelpText("after", examples("epsilon check --data ./epsilon-data"))
+    .addHelpText("after", examples("epsilon check --data ./epsilon-data", "epsilon check --spool ./spool"))
     .action((flags: CheckFlags) =>
       context.run(flags, async () => (await import("../check-folder.ts")).checkFolder(context, flags)),
     );
