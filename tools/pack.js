@@ -138,6 +138,9 @@ function writeBin(what, staging) {
   }
 }
 
+const onlyTests =
+  /(?:\.test|\.conformance)\.d\.ts$|(?:^|[/\\.-])(?:fixture|arbitraries)\.d\.ts$|(?:^|[/\\])testing\b/;
+
 /** The declarations of all packages side by side, with imports of each other by path. */
 function copyTypes(packages, folder) {
   for (const name of packages) {
@@ -146,8 +149,7 @@ function copyTypes(packages, folder) {
       if (!entry.isFile() || !entry.name.endsWith(".d.ts")) continue;
       const path = relative(dist, join(entry.parentPath ?? entry.path, entry.name));
       // Tests, and what only they use, are not published; nor what a removed source left behind.
-      if (/(?:\.test|\.conformance)\.d\.ts$|(?:^|[/\\.-])(?:fixture|arbitraries)\.d\.ts$|(?:^|[/\\])testing\b/.test(path))
-        continue;
+      if (onlyTests.test(path)) continue;
       if (!existsSync(join(root, "packages", name, "src", path.replace(/\.d\.ts$/, ".ts")))) continue;
       const target = join(folder, name, path);
       mkdirSync(dirname(target), { recursive: true });
