@@ -94,6 +94,35 @@ test("a query that needs more memory than there is says so, and everything else 
   await fixture.end();
 });
 
+test("more questions at once than there may be wait until others are over, or as long as they may", async () => {
+  const fixture = await StoreFixture.open("embedded");
+  await fixture.write([event(1), event(2)]);
+  const scans = await Promise.all(
+    Array.from({ length: 64 }, () =>
+      fixture.store.scan({ collection: "events", filters: [], order: "asc" }, {}),
+    ),
+  );
+  // A stream is a question from its first stretch on, for as long as it is not read to its end.
+  const streams = scans.map(({ chunks }) => chunks[Symbol.asyncIterator]());
+  await Promise.all(streams.map((stream) => stream.next()));
+  const late = fixture.store.query("events", light, { deadlineMs: 5 });
+  await assert.rejects(late, { code: "query_timeout" });
+  await assert.rejects(fixture.store.query("events", light, { signal: AbortSignal.abort() }));
+  let isAnswered = false;
+  const waiting = Promise.all([countOf(fixture), countOf(fixture)]).then((counts) => {
+    isAnswered = true;
+    return counts;
+  });
+  // Writes wait for nobody; these two were asked before it, and need not see it.
+  assert.equal((await fixture.write([event(3)])).stored, 1);
+  assert.equal(isAnswered, false);
+  await streams[0]?.return?.();
+  for (const count of await waiting) assert.ok(count === 2 || count === 3, `${count}`);
+  assert.equal(await countOf(fixture), 3);
+  await Promise.all(streams.map((stream) => stream.return?.()));
+  await fixture.end();
+});
+
 test("a full disk refuses a write and loses nothing; with room again, writes go on", async () => {
   const sim = createSimEnv(7);
   const open = () => openMemoryStore(sim.boot(), { directory: "/data" });

@@ -29,6 +29,9 @@ export interface DatabaseOptions {
 
 const interruptAgainMs = 20;
 
+/** More at once would only share the same cores, and each holds memory; the others wait. */
+const readsMax = 64;
+
 /** What a read may take. */
 export interface ReadLimits {
   readonly signal?: AbortSignal | undefined;
@@ -40,6 +43,10 @@ export class Database {
   readonly #writer: DuckDBConnection;
   readonly #idle: DuckDBConnection[] = [];
   readonly #busy = new Set<DuckDBConnection>();
+  /** Reads that were begun and are not over. */
+  #reads = 0;
+  /** Reads that wait for one of them to be over, in their order. */
+  readonly #waiting = new Set<() => void>();
 
   private constructor(clock: Clock, instance: DuckDBInstance, writer: DuckDBConnection) {
     this.#clock = clock;
@@ -163,9 +170,46 @@ export class Database {
 
   async #take(limits: ReadLimits): Promise<DuckDBConnection> {
     limits.signal?.throwIfAborted();
-    const connection = this.#idle.pop() ?? (await this.#connect());
-    this.#busy.add(connection);
-    return connection;
+    await this.#turn(limits.signal);
+    try {
+      const connection = this.#idle.pop() ?? (await this.#connect());
+      this.#busy.add(connection);
+      return connection;
+    } catch (error) {
+      this.#passOn();
+      throw error;
+    }
+  }
+
+  /** Waits until fewer than `readsMax` run. Rejects when the signal is aborted. */
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#reads < readsMax) {
+      this.#reads += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const enter = (): void => {
+        signal?.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.#waiting.delete(enter);
+        reject(abortedOr(signal?.reason, signal));
+      };
+      signal?.addEventListener("abort", giveUp, { once: true });
+      this.#waiting.add(enter);
+    });
+  }
+
+  /** Whoever waited longest takes the place of a read that is over. */
+  #passOn(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#reads -= 1;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
   }
 
   async #connect(): Promise<DuckDBConnection> {
@@ -177,6 +221,7 @@ export class Database {
   /** One whose work did not end well is closed: an interrupt may have hit its ROLLBACK, which leaves a transaction open. */
   #giveBack(connection: DuckDBConnection, isClean: boolean): void {
     this.#busy.delete(connection);
+    this.#passOn();
     if (isClean) this.#idle.push(connection);
     else connection.closeSync();
   }
