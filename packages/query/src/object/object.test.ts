@@ -5,9 +5,9 @@ import { describe, it } from "node:test";
 import { inspect } from "node:util";
 import { EpsilonError } from "@epsilon/model";
 import fc from "fast-check";
+import { parseQueryRequest } from "../language/parse.ts";
+import { printQuery } from "../language/print.ts";
 import { parseQueryObject, queryToObject } from "./object.ts";
-import { parseQueryRequest } from "./parse.ts";
-import { printQuery } from "./print.ts";
 
 describe("the query object", () => {
   it("knows other names for field and op, and short forms", () => {

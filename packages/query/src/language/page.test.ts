@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { parseQueryObject } from "./object.ts";
+import { parseQueryObject } from "../object/object.ts";
 import { parseQuery } from "./parse.ts";
 import { printQuery } from "./print.ts";
 
-const page = readFileSync(new URL("../../../docs/query-language.md", import.meta.url), "utf8");
+const page = readFileSync(new URL("../../../../docs/query-language.md", import.meta.url), "utf8");
 
 function blocks(language: string): readonly string[] {
   return [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map(

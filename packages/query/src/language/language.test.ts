@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EpsilonError } from "@epsilon/model";
-import { aggregates } from "./normal-form.ts";
-import { parseQueryObject, queryToObject } from "./object.ts";
+import { aggregates } from "../normal-form.ts";
+import { parseQueryObject, queryToObject } from "../object/object.ts";
 import { parseQuery, parseQueryRequest } from "./parse.ts";
 import { printQuery } from "./print.ts";
 

@@ -1,10 +1,10 @@
 /** Raw events as SQL: the newest first, or by what `order_by` names. */
 
 import { assert, limits } from "@epsilon/model";
-import { fieldNotes, truncatedNote } from "./plan-notes.ts";
-import { directionOf } from "./plan-order.ts";
+import { fieldNotes, truncatedNote } from "../answer-notes.ts";
+import { directionOf } from "../order.ts";
+import type { Query } from "../query.ts";
 import type { Plan } from "./plan-statement.ts";
-import type { Query } from "./query.ts";
 import { fieldColumns, knownTypes, orderTerms, type SqlContext } from "./sql-value.ts";
 
 /** The statement for a query without aggregates. One event more than wanted tells that there are more. */

@@ -1,7 +1,7 @@
 /** The shapes of JSON that a query object is made of; each refusal names its place. */
 
 import { EpsilonError } from "@epsilon/model";
-import { badQuery } from "./normal-form.ts";
+import { badQuery } from "../normal-form.ts";
 
 /** An object that has no other keys than these. Throws `bad_query`. */
 export function objectOf(

@@ -7,8 +7,8 @@
  */
 
 import { type FieldType, type FieldValue, formatTimestamp } from "@epsilon/model";
-import type { AnswerRow, AnswerValue } from "./query.ts";
-import { quoteString } from "./quote.ts";
+import type { AnswerRow, AnswerValue } from "../query.ts";
+import { quoteString } from "../quote.ts";
 
 /** What the SQL of a query needs to know about the collection and the moment. */
 export interface SqlContext {

@@ -1,7 +1,7 @@
 /** The query object: from JSON to a checked query, and back. The contract's own spelling; an unknown key is an error. */
 
 import { EpsilonError, parseCollectionName } from "@epsilon/model";
-import { columnName, groupName } from "./column-name.ts";
+import { columnName, groupName } from "../column-name.ts";
 import {
   aggregateOf,
   badQuery,
@@ -14,11 +14,11 @@ import {
   makePointSize,
   makeQuery,
   partGroup,
-} from "./normal-form.ts";
+} from "../normal-form.ts";
+import type { Column, GroupBy, OrderBy, Query } from "../query.ts";
+import { checkTime, checkTimezone } from "../time.ts";
 import { filtersFromObject, filterToObject } from "./object-filter.ts";
 import { at, isGiven, objectOf, textOf } from "./object-shape.ts";
-import type { Column, GroupBy, OrderBy, Query } from "./query.ts";
-import { checkTime, checkTimezone } from "./time.ts";
 
 const keys = [
   "columns",

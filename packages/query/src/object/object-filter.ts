@@ -12,9 +12,9 @@ import {
   listOf,
   nestingMax,
   textFilter,
-} from "./normal-form.ts";
+} from "../normal-form.ts";
+import type { ComparisonOp, Filter } from "../query.ts";
 import { at, described, objectOf, textOf } from "./object-shape.ts";
-import type { ComparisonOp, Filter } from "./query.ts";
 
 const comparisons: Readonly<Record<string, ComparisonOp>> = {
   "=": "=",

@@ -21,8 +21,8 @@ import {
   listOf,
   nestingMax,
   textFilter,
-} from "./normal-form.ts";
-import type { ComparisonOp, Filter } from "./query.ts";
+} from "../normal-form.ts";
+import type { ComparisonOp, Filter } from "../query.ts";
 import { Reader } from "./reader.ts";
 
 const comparisons: Readonly<Record<string, ComparisonOp>> = {

@@ -2,7 +2,7 @@
 
 import { formatTimestamp } from "@epsilon/model";
 import { columnName, groupName } from "./column-name.ts";
-import { columnsOf } from "./plan-order.ts";
+import { columnsOf } from "./order.ts";
 import type { AnswerRow, AnswerValue, Query } from "./query.ts";
 
 /** A group's values, and its columns before rates are divided. */

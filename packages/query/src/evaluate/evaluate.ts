@@ -13,6 +13,8 @@ import {
   type FieldValue,
   limits,
 } from "@epsilon/model";
+import { fieldNotes, truncatedNote } from "../answer-notes.ts";
+import { pointSeconds, seriesRow, spanSeconds, summaryRow } from "../answer-row.ts";
 import {
   dayText,
   localDay,
@@ -22,14 +24,12 @@ import {
   monthText,
   pointKey,
   pointStart,
-} from "./calendar.ts";
+} from "../calendar.ts";
+import { columnsOf, type Direction, directionOf, isRaw, type OrderKey, orderOf } from "../order.ts";
+import type { Answer, AnswerRow, AnswerValue, GroupBy, Note, Query } from "../query.ts";
+import { resolveTime } from "../time.ts";
 import { aggregate } from "./evaluate-aggregate.ts";
 import { fieldOf, matches } from "./matches.ts";
-import { fieldNotes, truncatedNote } from "./plan-notes.ts";
-import { columnsOf, type Direction, directionOf, isRaw, type OrderKey, orderOf } from "./plan-order.ts";
-import { pointSeconds, seriesRow, spanSeconds, summaryRow } from "./plan-row.ts";
-import type { Answer, AnswerRow, AnswerValue, GroupBy, Note, Query } from "./query.ts";
-import { resolveTime } from "./time.ts";
 
 interface Question {
   readonly query: Query;

@@ -5,7 +5,7 @@
  * types, each type is aggregated apart, and the parts are put together in the order of types.
  */
 
-import type { Column } from "./query.ts";
+import type { Column } from "../query.ts";
 import { filterSql } from "./sql-filter.ts";
 import {
   type FieldColumn,

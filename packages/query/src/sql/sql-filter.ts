@@ -6,10 +6,10 @@
  */
 
 import { type FieldType, type FieldValue, parseUuid } from "@epsilon/model";
-import { timeOf } from "./matches.ts";
-import type { Filter } from "./query.ts";
-import { quoteString } from "./quote.ts";
-import { checkPattern } from "./regex.ts";
+import { timeOf } from "../evaluate/matches.ts";
+import type { Filter } from "../query.ts";
+import { quoteString } from "../quote.ts";
+import { checkPattern } from "../regex.ts";
 import { fieldColumns, literal, type SqlContext } from "./sql-value.ts";
 
 /**

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { EpsilonError, type FieldValue, formatTimestamp, isWellFormedText } from "@epsilon/model";
 import fc from "fast-check";
-import { columnName, groupName } from "./column-name.ts";
-import { aggregates, timeParts } from "./normal-form.ts";
-import { parseQueryObject, queryToObject } from "./object.ts";
+import { columnName, groupName } from "../column-name.ts";
+import { aggregates, timeParts } from "../normal-form.ts";
+import { parseQueryObject, queryToObject } from "../object/object.ts";
+import type { Column, Filter, GroupBy, OrderBy, PointSize, Query } from "../query.ts";
 import { parseQuery, parseQueryRequest } from "./parse.ts";
 import { parseFilter } from "./parse-filter.ts";
 import { printFilter, printQuery } from "./print.ts";
-import type { Column, Filter, GroupBy, OrderBy, PointSize, Query } from "./query.ts";
 
 /** An object as literals are. */
 function record<T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> {

@@ -1,8 +1,8 @@
 /** A query as its one line of the query language. `parseQuery` gives the same query again. */
 
 import type { FieldValue } from "@epsilon/model";
-import { columnName, groupName } from "./column-name.ts";
-import type { Column, Filter, GroupBy, OrderBy, Query } from "./query.ts";
+import { columnName, groupName } from "../column-name.ts";
+import type { Column, Filter, GroupBy, OrderBy, Query } from "../query.ts";
 
 const plainName = /^[\p{L}_][\p{L}\p{M}\p{N}_]*(?:[.-][\p{L}\p{M}\p{N}_]+)*$/u;
 const plainTime = /^(?:\d{4}-\d{2}-\d{2}(?:[Tt]\d[\d:.]*(?:[Zz]|[+-]\d{2}:\d{2}))?|\d+(?:ms|[wdhms])|now)$/;

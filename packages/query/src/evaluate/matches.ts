@@ -12,9 +12,9 @@ import {
   parseTimestamp,
   parseUuid,
 } from "@epsilon/model";
-import type { ComparisonOp, Filter } from "./query.ts";
-import { compilePattern } from "./regex.ts";
-import { resolveTime } from "./time.ts";
+import type { ComparisonOp, Filter } from "../query.ts";
+import { compilePattern } from "../regex.ts";
+import { resolveTime } from "../time.ts";
 
 /**
  * Whether an event matches all filters. `nowMicros` is what times such as `7d` count from, `zone` where dates begin.

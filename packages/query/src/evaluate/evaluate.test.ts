@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Event, type FieldValue, parseTimestamp } from "@epsilon/model";
+import type { Answer, Query } from "../query.ts";
 import { evaluateQuery } from "./evaluate.ts";
-import type { Answer, Query } from "./query.ts";
 
 const start = parseTimestamp("2026-01-01T00:00:00Z");
 

@@ -1,11 +1,11 @@
 /** What the statements of a plan found, as an answer: cells become values, rates are divided, points get their order. */
 
 import { EpsilonError, limits } from "@epsilon/model";
-import { pointStart } from "./calendar.ts";
-import { fieldNotes, type TypesOf, truncatedNote } from "./plan-notes.ts";
-import { pointSeconds, seriesRow, spanSeconds, summaryRow } from "./plan-row.ts";
+import { fieldNotes, type TypesOf, truncatedNote } from "../answer-notes.ts";
+import { pointSeconds, seriesRow, spanSeconds, summaryRow } from "../answer-row.ts";
+import { pointStart } from "../calendar.ts";
+import type { Answer, AnswerRow, AnswerValue, Note, Query } from "../query.ts";
 import type { Named, Range, Statement } from "./plan-statement.ts";
-import type { Answer, AnswerRow, AnswerValue, Note, Query } from "./query.ts";
 import { readValue } from "./sql-value.ts";
 
 /** A plan, for whoever reads its results: what was asked for, and at which place each statement stands. */

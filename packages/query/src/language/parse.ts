@@ -3,8 +3,7 @@
  * order, each at most once. docs/query-language.md is the page for people.
  */
 
-import { columnName, groupName } from "./column-name.ts";
-import { placed } from "./lexer.ts";
+import { columnName, groupName } from "../column-name.ts";
 import {
   aggregates,
   badQuery,
@@ -17,12 +16,13 @@ import {
   makeQuery,
   partGroup,
   timeParts,
-} from "./normal-form.ts";
-import { checkCollection, parseRequestObject } from "./object.ts";
+} from "../normal-form.ts";
+import { checkCollection, parseRequestObject } from "../object/object.ts";
+import type { Column, GroupBy, OrderBy, Query } from "../query.ts";
+import { checkTime, checkTimezone } from "../time.ts";
+import { placed } from "./lexer.ts";
 import { parseConditions } from "./parse-filter.ts";
-import type { Column, GroupBy, OrderBy, Query } from "./query.ts";
 import { Reader } from "./reader.ts";
-import { checkTime, checkTimezone } from "./time.ts";
 
 type Draft = { -readonly [Key in keyof Query]: Query[Key] };
 

@@ -1,8 +1,8 @@
 /** Aggregates over an array of events, as plainly as they can be said. What DuckDB computes must be the same. */
 
 import { assert, compareValues, type Event, unreachable } from "@epsilon/model";
+import type { AnswerValue, Column } from "../query.ts";
 import { fieldOf, matches } from "./matches.ts";
-import type { AnswerValue, Column } from "./query.ts";
 
 interface Moment {
   readonly nowMicros: bigint;

@@ -1,7 +1,7 @@
 /** What a plan is, and what its statements have in common. Types only: the makers of each statement have files of their own. */
 
-import type { Order } from "./plan-order.ts";
-import type { Answer } from "./query.ts";
+import type { Order } from "../order.ts";
+import type { Answer } from "../query.ts";
 import type { SqlValue } from "./sql-value.ts";
 
 /** Rows of the statements that ran, in their order; none for one that was not needed. */

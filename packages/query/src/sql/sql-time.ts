@@ -4,9 +4,9 @@
  * In UTC all of it is integer arithmetic on `_ts` as it lies in the table. Another zone goes through DuckDB's ICU.
  */
 
-import { dayText, isUtc, monthText, type PointGrid, pointGrid } from "./calendar.ts";
-import type { AnswerValue, GroupBy, PointSize } from "./query.ts";
-import { quoteString } from "./quote.ts";
+import { dayText, isUtc, monthText, type PointGrid, pointGrid } from "../calendar.ts";
+import type { AnswerValue, GroupBy, PointSize } from "../query.ts";
+import { quoteString } from "../quote.ts";
 import type { SqlPart } from "./sql-value.ts";
 
 /** More than what lies between 1970 and the earliest time there is, in what a grid counts. */

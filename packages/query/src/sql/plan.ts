@@ -7,12 +7,13 @@
  */
 
 import { EpsilonError, limits } from "@epsilon/model";
-import { columnName, groupName } from "./column-name.ts";
-import { columnsOf, type Direction, isRaw, orderOf } from "./plan-order.ts";
+import { columnName, groupName } from "../column-name.ts";
+import { columnsOf, type Direction, isRaw, orderOf } from "../order.ts";
+import type { GroupBy, Query } from "../query.ts";
+import { resolveTime } from "../time.ts";
 import { planRaw } from "./plan-raw.ts";
 import { type Parts, shapeAnswer } from "./plan-shape.ts";
 import type { Named, Plan, PlanStatement, Range, Results, Statement } from "./plan-statement.ts";
-import type { GroupBy, Query } from "./query.ts";
 import { columnSql } from "./sql-column.ts";
 import { filterSql, timeSql } from "./sql-filter.ts";
 import { partSql, pointSql } from "./sql-time.ts";
@@ -25,7 +26,6 @@ import {
   type SqlContext,
   type SqlValue,
 } from "./sql-value.ts";
-import { resolveTime } from "./time.ts";
 
 /**
  * The statements for a query. Throws `bad_query` (a name in ORDER BY, a pattern, a time) and `query_too_large` (a limit
