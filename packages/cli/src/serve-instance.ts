@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { createNodeEnv } from "@epsilon/env";
 import { EpsilonError, parseCollectionName, parseDuration } from "@epsilon/model";
-import { assertListenAllowed, createServer, parseOrigin, parseTokens } from "@epsilon/server";
+import { assertListenAllowed, assertTlsWorks, createServer, parseOrigin, parseTokens } from "@epsilon/server";
 import { openEmbeddedStore, type Retention } from "@epsilon/store";
 import { type CommonFlags, parseList, readText } from "./flags.ts";
 import { createLogger } from "./logger.ts";
@@ -140,7 +140,9 @@ function readTls(flags: ServeFlags): { readonly cert: string; readonly key: stri
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined)
     throw new EpsilonError("usage", "--tls-cert and --tls-key go together");
-  return { cert: readText(tlsCert), key: readText(tlsKey) };
+  const tls = { cert: readText(tlsCert), key: readText(tlsKey) };
+  assertTlsWorks(tls);
+  return tls;
 }
 
 function checkOrigin(text: string): string {

@@ -113,6 +113,15 @@ test("check reads a spool, and says which part is damaged", async () => {
   assert.match(damaged.stdout, /found: .*views.*, byte 0: .*\(log_damaged\)\nnot sound: 1 findings/);
 });
 
+test("a certificate that does not work is said so before a data folder is made", async () => {
+  const data = join(temporaryFolder(), "data");
+  const file = temporaryFile("pem", "no certificate");
+  const report = await epsilon(["serve", "--data", data, "--tls-cert", file, "--tls-key", file]);
+  assert.equal(report.code, 2);
+  assert.match(report.stderr, /TLS certificate .*\(usage\)/);
+  assert.ok(!existsSync(data));
+});
+
 test("who may: tokens are asked for, and other machines are refused without them", async () => {
   const tokens = temporaryFile("tokens", "s3cret read,write\n");
   const instance = await serve(temporaryFolder(), ["--tokens", tokens]);

@@ -6,7 +6,6 @@
  */
 
 import * as http from "node:http";
-import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Env } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
@@ -29,6 +28,7 @@ import {
   preflightHeaders,
 } from "./origin.ts";
 import { methodsAt, methodsOf, routes } from "./routes/table.ts";
+import { createTlsServer } from "./tls.ts";
 
 /**
  * Starts a server over an open store. Settles when it listens.
@@ -214,9 +214,7 @@ function createNodeServer(
     noDelay: true,
   };
   const server =
-    tls === undefined
-      ? http.createServer(settings, listener)
-      : createTlsServer({ ...settings, ...tls }, listener);
+    tls === undefined ? http.createServer(settings, listener) : createTlsServer(tls, settings, listener);
   server.on("checkContinue", (request: http.IncomingMessage, response: http.ServerResponse) => {
     expectContinue(request, response);
     listener(request, response);
@@ -226,15 +224,6 @@ function createNodeServer(
     answerParserError(error, socket, instance),
   );
   return server;
-}
-
-function createTlsServer(settings: https.ServerOptions, listener: http.RequestListener): http.Server {
-  try {
-    return https.createServer({ minVersion: "TLSv1.2", ...settings }, listener);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EpsilonError("usage", `the TLS certificate and key do not work together: ${reason}`, { cause });
-  }
 }
 
 async function startListening(
