@@ -131,18 +131,41 @@ test("the command serves, takes, answers, and stops", async () => {
   const summary = execFileSync(process.execPath, ["use.mjs", url], { cwd: home, encoding: "utf8" });
   assert.deepEqual(JSON.parse(summary), [{ name: "x, y", count: 1 }]);
 
+  writeFileSync(
+    join(home, "write.mjs"),
+    `import { createClient } from "epsilon-db-client";
+     const client = createClient({ instances: [process.argv[2]], collection: "views", spool: "./spool" });
+     client.record({ path: "/" });
+     const { ids } = await client.push([{ path: "/a" }, { path: "/b" }], { ack: "all", timeoutMs: 20_000 });
+     await client.flush();
+     const { loops } = await client.status();
+     await client.close();
+     process.stdout.write(JSON.stringify({ ids: ids.length, lag: loops[0].lag }));`,
+  );
+  const written = execFileSync(process.execPath, ["write.mjs", url], { cwd: home, encoding: "utf8" });
+  assert.deepEqual(JSON.parse(written), { ids: 2, lag: 0 });
+  assert.equal(
+    epsilon("query", "SELECT count", "--from", url, "--collection", "views", "--format", "csv"),
+    "count\n3\n",
+  );
+  assert.match(epsilon("check", "--spool", join(home, "spool")), /sound \(3 events/);
+
   const ended = new Promise((resolve) => instance.once("exit", resolve));
   instance.kill("SIGTERM");
   assert.equal(await ended, 0);
-  assert.match(epsilon("check", "--data", join(home, "data")), /sound \(1 events/);
+  assert.match(epsilon("check", "--data", join(home, "data")), /sound \(4 events/);
 });
 
 test("the library's types say what it takes", () => {
   writeFileSync(
     join(home, "use.mts"),
-    `import { createHttpClient, createNodeEnv, EpsilonError, type HttpClient } from "epsilon-db-client";
+    `import { type Client, createClient, createHttpClient, createNodeEnv, EpsilonError, type HttpClient } from "epsilon-db-client";
      const client: HttpClient = createHttpClient(createNodeEnv(), { url: "http://127.0.0.1:4320" });
      export const events: Promise<number> = client.query("events", "SELECT count").then((answer) => answer.meta.events_scanned);
+     const several: Client = createClient({ instances: ["http://127.0.0.1:4320"], collection: "views", spool: "./spool" });
+     export const ids: Promise<readonly string[]> = several.push([{ _ts: new Date() }], { ack: "majority" }).then((written) => written.ids);
+     // @ts-expect-error there is no such acknowledgement
+     void several.push([], { ack: "some" });
      export const code: "usage" = new EpsilonError("usage", "x").code as "usage";
      // @ts-expect-error a query has a collection
      void client.query();`,
