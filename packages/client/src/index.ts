@@ -11,13 +11,8 @@ export type { EventInput } from "./client/name-events.ts";
 export { readFileBytes } from "./files/bytes.ts";
 export type { DecimalMark } from "./files/cells.ts";
 export { type FileFormat, fileFormats, type ImportOptions, planImport } from "./files/import-options.ts";
-export {
-  type FileEvent,
-  type FileInput,
-  type FileStretch,
-  fileInput,
-  readFileEvents,
-} from "./files/read-file-events.ts";
+export { type FileInput, fileInput, readFileEvents } from "./files/read-file-events.ts";
+export type { FileEvent, FileStretch } from "./files/record-reader.ts";
 export type { BadRecord } from "./files/records.ts";
 export { timeDirectives } from "./files/strptime.ts";
 export * from "./http/answers.ts";

@@ -29,6 +29,8 @@ export interface FileHandle {
   /** Up to `length` bytes from `offset`; fewer only at the end of the file. */
   read(offset: number, length: number): Promise<Uint8Array>;
   sizeBytes(): Promise<number>;
+  /** The same as `Files.identity` says of a path, for as long as that path leads to this very file. */
+  identity(): Promise<string>;
   /** Makes the file's bytes durable (`fdatasync`). After a rejection nothing about the file may be trusted. */
   sync(): Promise<void>;
   /** Cuts the file to `sizeBytes`. */
@@ -50,6 +52,8 @@ export interface Files {
   makeDirectory(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
+  /** What tells a file from others that have its name later; null if nothing is there. A renamed file keeps it. */
+  identity(path: string): Promise<string | null>;
 }
 
 /** A request to another machine. `body` is sent as it is. */

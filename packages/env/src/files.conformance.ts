@@ -120,6 +120,22 @@ export function filesConformance(
     await file.close();
   });
 
+  scenario(
+    "a renamed file keeps its identity, a new one of its name has another",
+    async (files, directory) => {
+      const path = `${directory}/a`;
+      assert.equal(await files.identity(path), null);
+      await (await files.open(path, "create")).close();
+      const first = await files.open(path, "read");
+      assert.equal(await first.identity(), await files.identity(path));
+      await files.rename(path, `${directory}/b`);
+      await (await files.open(path, "create")).close();
+      assert.equal(await files.identity(`${directory}/b`), await first.identity());
+      assert.notEqual(await files.identity(path), await first.identity());
+      await first.close();
+    },
+  );
+
   scenario("a closed handle refuses", async (files, directory) => {
     const file = await files.open(`${directory}/a`, "create");
     await file.close();

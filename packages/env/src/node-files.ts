@@ -1,5 +1,6 @@
 /** Files of the operating system. */
 
+import type { BigIntStats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { FileHandle, Files } from "./env.ts";
@@ -40,7 +41,21 @@ export function createNodeFiles(): Files {
           throw error;
         }
       }),
+    identity: (path) =>
+      attempt("look at", path, async () => {
+        try {
+          return identityOf(await fs.stat(path, { bigint: true }));
+        } catch (error) {
+          if (errnoOf(error) === "ENOENT") return null;
+          throw error;
+        }
+      }),
   };
+}
+
+/** The number alone may be given again as soon as the file is gone. */
+function identityOf({ dev, ino, birthtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${birthtimeNs}`;
 }
 
 async function openFile(path: string, mode: "read" | "append" | "create"): Promise<FileHandle> {
@@ -123,6 +138,10 @@ class NodeFile implements FileHandle {
 
   sizeBytes(): Promise<number> {
     return attempt("look at", this.#path, async () => (await this.#handle.stat()).size);
+  }
+
+  identity(): Promise<string> {
+    return attempt("look at", this.#path, async () => identityOf(await this.#handle.stat({ bigint: true })));
   }
 
   sync(): Promise<void> {

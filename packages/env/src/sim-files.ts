@@ -15,6 +15,7 @@ export type SimOperation =
   | "makeDirectory"
   | "syncDirectory"
   | "exists"
+  | "identity"
   | "append"
   | "read"
   | "sizeBytes"
@@ -37,6 +38,7 @@ export class SimFiles {
   #run = 0;
   #capacityBytes = Number.POSITIVE_INFINITY;
   #operationsToCrash = Number.POSITIVE_INFINITY;
+  readonly #identities = new Map<SimInode, string>();
   /** How many operations were done so far; with it a test can place a crash. */
   operations = 0;
 
@@ -68,6 +70,11 @@ export class SimFiles {
             this.#folders.has(normal(path)) ||
             (this.#folders.get(folderPath(path))?.names.has(nameOf(path)) ?? false),
         ),
+      identity: (path) =>
+        perform("identity", path, () => {
+          const inode = this.#folders.get(folderPath(path))?.names.get(nameOf(path));
+          return inode === undefined ? null : this.#identityOf(inode);
+        }),
     };
   }
 
@@ -195,6 +202,7 @@ export class SimFiles {
         ),
       read: (offset, length) => use("read", () => inode.read(offset, length)),
       sizeBytes: () => use("sizeBytes", () => inode.size),
+      identity: () => use("identity", () => this.#identityOf(inode)),
       sync: () =>
         use(
           "sync",
@@ -207,6 +215,12 @@ export class SimFiles {
           isOpen = false;
         }),
     };
+  }
+
+  #identityOf(inode: SimInode): string {
+    const known = this.#identities.get(inode) ?? String(this.#identities.size);
+    this.#identities.set(inode, known);
+    return known;
   }
 
   #append(path: string, inode: SimInode, buffers: readonly Uint8Array[]): void {

@@ -37,3 +37,11 @@ export function hexToBytes(hex: string): Uint8Array {
   }
   return bytes;
 }
+
+/** Base64 with `-` and `_` and without padding: letters that a cursor may have. */
+export function bytesToBase64Url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}

@@ -45,8 +45,10 @@ test("what is pushed is on every instance once, each event with its own name", a
   assert.equal(new Set(ids).size, 2500, "equal events are different ones");
   for (const instance of instances) assert.equal(instance.lines.length, 2500);
   const again = await soon(sim, client.push(events, { ack: "all" }));
-  assert.deepEqual(again.ids, ids, "the same call names the same events");
-  for (const instance of instances) assert.equal(instance.lines.length, 2500);
+  assert.equal(new Set([...ids, ...again.ids]).size, 5000, "another call brings other events");
+  const named = events.slice(0, 10).map((event, index) => ({ ...event, _key: `order ${index}` }));
+  const first = await soon(sim, client.push(named, { ack: "all" }));
+  assert.deepEqual(await soon(sim, client.push(named, { ack: "all" })), first, "unless they are named");
   await client.close();
 });
 
@@ -162,6 +164,8 @@ test("bad events are refused before anything is written, and lost records are to
     assert.equal(error.details["index"], 1);
     return true;
   });
+  for (const none of [null, 1, [{ n: 1 }]])
+    await assert.rejects(client.push([none as never]), { code: "not_an_object" });
   assert.equal(client.record({ _x: 1 }), undefined);
   assert.equal((told[0] as EpsilonError).code, "reserved_field");
   assert.equal((await client.status()).lostRecords, 1);

@@ -13,7 +13,7 @@ import { writeDeadLetter } from "../spool/dead-letters.ts";
 import type { SpoolPart } from "../spool/part.ts";
 import { openSpool, type Spool } from "../spool/spool.ts";
 import { chunksOf } from "./chunks.ts";
-import { type EventInput, type NamedEvent, nameEvents, nameRecord } from "./name-events.ts";
+import { type EventInput, type NamedEvent, nameEvent, nameEvents } from "./name-events.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface ClientOptions {
@@ -103,7 +103,7 @@ export class Client {
     try {
       const collection = parseCollectionName(options.collection ?? this.#options.collection);
       if (this.#closed !== undefined) throw closed();
-      const named = nameRecord(this.#env, event, this.#hash);
+      const named = nameEvent(this.#env, event, this.#hash);
       this.#recorder.add(collection, named);
       return named.id;
     } catch (error) {

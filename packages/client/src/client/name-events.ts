@@ -26,19 +26,13 @@ export interface NamedEvent {
 }
 
 /**
- * Names the events of one call as an instance names those of one request: equal events are different ones, and the
- * call repeated gives the same. Throws what an instance would reject the event with, and its `index` in the details.
+ * Names the events of one call: without an id or a key each is a new one. Throws what an instance would reject the event
+ * with, and its `index` in the details.
  */
 export function nameEvents(env: Env, events: readonly EventInput[], hash: Sha256): readonly NamedEvent[] {
-  const seen = new Map<string, number>();
-  const ordinal = (firstId: string): number => {
-    const count = seen.get(firstId) ?? 0;
-    seen.set(firstId, count + 1);
-    return count;
-  };
   return events.map((event, index) => {
     try {
-      return nameOne(env, event, { hash, ordinal });
+      return nameEvent(env, event, hash);
     } catch (error) {
       if (!(error instanceof EpsilonError)) throw error;
       throw new EpsilonError(error.code, `event ${index}: ${error.message}; nothing was written`, {
@@ -49,34 +43,30 @@ export function nameEvents(env: Env, events: readonly EventInput[], hash: Sha256
   });
 }
 
-/** Names a single event, of which each is a new one: without an id or a key, its id is random. */
-export function nameRecord(env: Env, event: EventInput, hash: Sha256): NamedEvent {
+/** Names a single event: without an id or a key it is a new one, and its id is random. */
+export function nameEvent(env: Env, event: EventInput, hash: Sha256): NamedEvent {
+  // A program in JavaScript may give anything.
+  const given: unknown = event;
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new EpsilonError("not_an_object", "an event is an object");
   const isNamed = isGiven(event["_id"]) || isGiven(event["_key"]);
   const random = { ...event, _id: randomUuid(env.random.bytes(16)) };
   // Without a time it gets that of arrival and a random id anyway.
   const named = isNamed || !isGiven(event["_ts"]) ? event : random;
-  return nameOne(env, named, { hash, ordinal: () => 0 });
-}
-
-function nameOne(
-  env: Env,
-  event: EventInput,
-  { hash, ordinal }: { readonly hash: Sha256; readonly ordinal: (firstId: string) => number },
-): NamedEvent {
-  const node = parseStrictJson(jsonOf(event));
+  const node = parseStrictJson(jsonOf(named));
   if (!(node instanceof JsonObject)) throw new EpsilonError("not_an_object", "an event is an object");
-  const named = eventOf(node, {
+  const whole = eventOf(node, {
     nowMicros: env.clock.nowMicros(),
     random: (count) => env.random.bytes(count),
     named: false,
     appendOnly: false,
-    ordinal,
+    ordinal: () => 0,
     sha256: hash,
   });
-  const json = eventToJson(named);
+  const json = eventToJson(whole);
   if (json.length * 3 > limits.eventBytesMax && utf8Bytes(json).length > limits.eventBytesMax)
     throw new EpsilonError("event_too_large", `an event has at most ${limits.eventBytesMax} bytes`);
-  return { id: named.id, json };
+  return { id: whole.id, json };
 }
 
 /** JSON has no form for NaN and infinity, and would make them null: that loses something, so it is refused. */

@@ -1,22 +1,32 @@
 /** The bytes of a file: read in stretches, unpacked, and brought to UTF-8. */
 
-import type { Env } from "@epsilon/env";
+import type { Env, FileHandle } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
 
-const stretchBytes = 1024 * 1024;
-
 /** A file's bytes from its beginning, a megabyte at a time. Throws `file_not_found`, `io_error`. */
-export async function* readFileBytes(env: Env, path: string): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readFileBytes(
+  env: Env,
+  path: string,
+  stretchBytes = 1024 * 1024,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const file = await env.files.open(path, "read");
   try {
-    for (let offset = 0; ; ) {
-      const bytes = await file.read(offset, stretchBytes);
-      if (bytes.length === 0) return;
-      offset += bytes.length;
-      yield bytes;
-    }
+    yield* readHandleBytes(file, stretchBytes);
   } finally {
     await file.close();
+  }
+}
+
+/** An open file's bytes from its beginning. It stays open. */
+export async function* readHandleBytes(
+  file: Pick<FileHandle, "read">,
+  stretchBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let offset = 0; ; ) {
+    const bytes = await file.read(offset, stretchBytes);
+    if (bytes.length === 0) return;
+    offset += bytes.length;
+    yield bytes;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Rows of CSV as events: the header names the fields, a cell is what it says (`cells.ts`). */
 
-import { canonicalValue, EpsilonError } from "@epsilon/model";
+import { EpsilonError, keyToId, must } from "@epsilon/model";
 import { parse } from "csv-parse/sync";
 import { cellValue } from "./cells.ts";
 import type { ImportPlan } from "./import-options.ts";
@@ -140,11 +140,14 @@ export function rowShaper(
       json += json.length === 1 ? member : `,${member}`;
     };
     const isGiven = (index: number | undefined): boolean => index !== undefined && cells[index] !== "";
+    const isKeyed = isGiven(keyIndex) && !isGiven(idIndex);
     if (timeText === "" && (arrival === undefined || plan.tsField !== undefined))
       throw missingTime(plan.tsField ?? "_ts");
     if (plan.tsField !== undefined) add(`"_ts":"${plan.readTime(timeText)}"`);
     if (isGiven(idIndex) || isGiven(keyIndex)) {
       if (timeText === "") throw missingTime("_ts");
+      // What goes to several places is named by its id.
+      if (isKeyed) add(`"_id":"${keyToId(cells[must(keyIndex)] ?? "")}"`);
     } else {
       const key = naming.keyOf({
         get: (field) => {
@@ -155,12 +158,12 @@ export function rowShaper(
       });
       if (timeText === "" && key !== undefined) throw missingTime("_ts");
       if (timeText === "" && arrival !== undefined) add(`"_ts":"${arrival.ts}","_id":"${arrival.newId()}"`);
-      else add(key === undefined ? `"_id":"${naming.idOf(record)}"` : `"_key":${canonicalValue(key)}`);
+      else add(`"_id":"${key === undefined ? naming.idOf(record) : keyToId(key)}"`);
     }
     if (plan.options.rev !== undefined) add(`"_rev":${plan.options.rev}`);
     if (plan.setMembers !== "") add(plan.setMembers);
     for (let index = 0; index < cells.length; index++) {
-      if (isLeftOut[index] === true) continue;
+      if (isLeftOut[index] === true || (isKeyed && index === keyIndex)) continue;
       const value = valueAt(cells, index);
       if (value !== undefined) add(`${members[index]}${JSON.stringify(value)}`);
     }

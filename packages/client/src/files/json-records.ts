@@ -120,7 +120,7 @@ export function splitJson(): Splitter {
       looked -= pending.bytes.length;
       pending.drop(pending.bytes.length);
     }
-    return { records, bad };
+    return { records, bad, end: pending.offset };
   };
   return {
     push: (chunk) => {

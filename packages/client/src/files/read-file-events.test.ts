@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { createSimEnv } from "@epsilon/env/testing";
+import { keyToId } from "@epsilon/model";
 import fc from "fast-check";
 import type { ImportOptions } from "./import-options.ts";
 import { fileInput, readFileEvents } from "./read-file-events.ts";
@@ -84,7 +85,7 @@ test("names and times that events bring stay", async () => {
   );
   assert.deepEqual(events, [
     { _ts: ts, _id: "0191d2c4-7f5e-4c1b-9a53-0d5f2f6f0a11" },
-    { _ts: 1769860800000, _key: "k", a: null },
+    { _ts: 1769860800000, _id: keyToId("k"), a: null },
   ]);
 });
 
@@ -131,7 +132,7 @@ test("--key, --rev, --set and --text", async () => {
   assert.deepEqual(events, [
     {
       _ts: ts,
-      _key: '["x","12345678901234567890"]',
+      _id: keyToId('["x","12345678901234567890"]'),
       _rev: 2,
       host: "web-1",
       num: 5,
@@ -147,7 +148,7 @@ test("--key, --rev, --set and --text", async () => {
 test("--key '*' counts equal rows, wherever they stand", async () => {
   const rows = ["t,a", `${ts},1`, `${ts},2`, `${ts},1`];
   const keys = async (lines: readonly string[]) =>
-    (await read(lines.join("\n"), { ts: "t", key: "*" }, csv)).events.map((event) => event["_key"]);
+    (await read(lines.join("\n"), { ts: "t", key: "*" }, csv)).events.map((event) => event["_id"]);
   const all = await keys(rows);
   assert.equal(new Set(all).size, 3);
   assert.deepEqual(

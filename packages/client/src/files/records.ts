@@ -25,6 +25,8 @@ export interface BadRecord {
 export interface Split {
   readonly records: readonly RawRecord[];
   readonly bad: readonly BadRecord[];
+  /** Where the part that is cut ends, bytes from the beginning of the file: the next record begins there or later. */
+  readonly end: number;
 }
 
 export interface Splitter {
@@ -95,7 +97,7 @@ export function splitLines(): Splitter {
       skipping = true;
       pending.drop(pending.bytes.length);
     }
-    return { records, bad };
+    return { records, bad, end: pending.offset };
   };
   return {
     push: (chunk) => {
@@ -150,7 +152,7 @@ export function splitCsv(delimiter: number): Splitter {
     }
     pending.drop(Math.min(from, bytes.length));
     if (!atEnd && pending.bytes.length > recordBytesMax) throw noLineEnds();
-    return { records, bad };
+    return { records, bad, end: pending.offset };
   };
   return {
     push: (chunk) => {

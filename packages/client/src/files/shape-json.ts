@@ -3,7 +3,7 @@
  * written wherever it can: only members that change are taken out, and new ones are put in front.
  */
 
-import { EpsilonError } from "@epsilon/model";
+import { EpsilonError, keyToId } from "@epsilon/model";
 import type { ImportPlan } from "./import-options.ts";
 import { changeMember } from "./json-members.ts";
 import type { Naming } from "./naming.ts";
@@ -60,9 +60,14 @@ export function shapeJson(record: RawRecord, text: string, options: ShapeOptions
     if (!hasTime && arrival !== undefined) {
       front.push(`"_ts":"${arrival.ts}","_id":"${arrival.newId()}"`);
       takeOut.push("_ts");
-    } else front.push(key === undefined ? `"_id":"${naming.idOf(record)}"` : `"_key":${JSON.stringify(key)}`);
+    } else front.push(key === undefined ? `"_id":"${naming.idOf(record)}"` : `"_id":"${keyToId(key)}"`);
     takeOut.push("_id", "_key");
   } else if (!hasTime) throw missingTime("_ts");
+  else if (typeof parsed["_key"] === "string" && !isThere(parsed["_id"])) {
+    // What goes to several places is named by its id.
+    front.push(`"_id":"${keyToId(parsed["_key"])}"`);
+    takeOut.push("_id", "_key");
+  }
   if (plan.options.rev !== undefined) {
     front.push(`"_rev":${plan.options.rev}`);
     takeOut.push("_rev");

@@ -5,7 +5,7 @@ import type { NetworkRequest, NetworkResponse } from "@epsilon/env";
 import { createSimEnv, noAnswer, type SimEnv, type SimHandler } from "@epsilon/env/testing";
 import { EpsilonError } from "@epsilon/model";
 import fc from "fast-check";
-import type { FileStretch } from "../files/read-file-events.ts";
+import type { FileStretch } from "../files/record-reader.ts";
 import { pushEvents, type RejectedEvent } from "../push/push-events.ts";
 import { createHttpClient } from "./http-client.ts";
 import { isWorthRetrying, withRetry } from "./retry.ts";

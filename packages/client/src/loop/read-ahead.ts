@@ -54,7 +54,9 @@ export class ReadAhead {
       }
       chunks.push(chunk);
     }
-    if (chunks.length > 0) return batchOf(chunks, this.#gap);
+    // A gap belongs to the stream that it is in: where the next chunk begins another, it goes alone.
+    const isBeforeOther = this.#gap !== null && !isSamePlace(chunks[0]?.after ?? null, this.#sentTo);
+    if (chunks.length > 0 && !isBeforeOther) return batchOf(chunks, this.#gap);
     if (this.#failure !== undefined) {
       const { error } = this.#failure;
       this.#failure = undefined;

@@ -5,7 +5,7 @@
 
 import type { Env } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
-import type { FileEvent, FileStretch } from "../files/read-file-events.ts";
+import type { FileEvent, FileStretch } from "../files/record-reader.ts";
 import type { WriteAnswer } from "../http/answers.ts";
 import type { HttpClient } from "../http/http-client.ts";
 import { withRetry } from "../http/retry.ts";

@@ -1,7 +1,7 @@
 /** What a frame of a spool's log says of itself: docs/formats/spool.md. */
 
 import type { LogFrame } from "@epsilon/log";
-import { EpsilonError, type Sha256, utf8Bytes } from "@epsilon/model";
+import { bytesToBase64Url, EpsilonError, type Sha256, utf8Bytes } from "@epsilon/model";
 
 /** A place between two frames: how many events lie before it, and a chained hash of their bytes. */
 export interface Place {
@@ -24,7 +24,7 @@ export function placeAfter(place: Place, events: number, payload: Uint8Array, ha
   const bytes = new Uint8Array(prefix.length + payload.length);
   bytes.set(prefix);
   bytes.set(payload, prefix.length);
-  return { position: place.position + events, check: base64Url(hash(bytes).subarray(0, 16)) };
+  return { position: place.position + events, check: bytesToBase64Url(hash(bytes).subarray(0, 16)) };
 }
 
 /** The frame's header. */
@@ -78,12 +78,4 @@ function tryJson(text: string): unknown {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
-}
-
-/** Base64 with `-` and `_`, without padding: letters that a cursor may have. */
-function base64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
 }
