@@ -1,7 +1,7 @@
 /** The flags that several commands share, each also an `EPSILON_…` variable, and what their values mean. */
 
 import { readFileSync } from "node:fs";
-import { createHttpClient, type HttpClient } from "@epsilon/client";
+import { createHttpClient, type HttpClient, type InstanceAddress, parseInstanceUrl } from "@epsilon/client";
 import type { Env } from "@epsilon/env";
 import { EpsilonError, parseDuration } from "@epsilon/model";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -85,6 +85,19 @@ export function integerArgument(text: string): number {
   const value = Number(text);
   if (/^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new InvalidArgumentError("it takes an integer from 0");
+}
+
+/** The instances of `--to` or `--from`, with who asks. Throws `usage`, and `bad_request` for what is no address. */
+export function instancesOf(
+  given: string | undefined,
+  flagName: string,
+  flags: CommonFlags,
+): readonly InstanceAddress[] {
+  const urls = parseList(given ?? process.env["EPSILON_URL"] ?? defaultUrl).map(parseInstanceUrl);
+  if (urls.length === 0)
+    throw new EpsilonError("usage", `${flagName} is empty; give the address of an instance`);
+  const token = tokenOf(flags);
+  return [...new Set(urls)].map((url) => ({ url, token }));
 }
 
 /** The one instance of `--to` or `--from`. Throws `usage` for several. */

@@ -36,14 +36,15 @@ export function examples(...lines: readonly string[]): string {
 }
 
 const retryLineEveryMs = 5000;
+/** Something is tried again, and will be for a while. */
+const isRepetition: ReadonlySet<string> = new Set(["retry", "tail_broken_off", "replication_waits"]);
 
 /** What is worth a line of what the client reports. Repetitions of many requests at once are told now and then. */
 function reporter(output: Output): (event: ReportEvent) => void {
   let lastRetryMs = Number.NEGATIVE_INFINITY;
   return ({ level, event, details }) => {
     if (level !== "warn" && level !== "error") return;
-    if (event !== "retry" && event !== "tail_broken_off")
-      return output.say(`${level}: ${event} ${JSON.stringify(details)}`);
+    if (!isRepetition.has(event)) return output.say(`${level}: ${event} ${JSON.stringify(details)}`);
     const nowMs = performance.now();
     if (nowMs - lastRetryMs < retryLineEveryMs) return;
     lastRetryMs = nowMs;

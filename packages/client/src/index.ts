@@ -16,6 +16,7 @@ export type { FileEvent, FileStretch } from "./files/record-reader.ts";
 export type { BadRecord } from "./files/records.ts";
 export { timeDirectives } from "./files/strptime.ts";
 export * from "./http/answers.ts";
+export { parseInstanceUrl } from "./http/exchange.ts";
 export {
   createHttpClient,
   type HttpClient,
@@ -25,6 +26,7 @@ export {
 export { isWorthRetrying, type RetryOptions, withRetry } from "./http/retry.ts";
 export type { TailedEvent, TailRequest } from "./http/tail.ts";
 export type { RejectedBySource } from "./loop/rejected.ts";
+export { sharedReads } from "./loop/shared-reads.ts";
 export type { ReplicatorState } from "./loop/state.ts";
 export {
   type PushOptions as FilePushOptions,
@@ -32,5 +34,11 @@ export {
   pushEvents,
   type RejectedEvent,
 } from "./push/push-events.ts";
-export type { Acknowledgement } from "./replication/acknowledgement.ts";
+export { type Acknowledgement, acknowledgements } from "./replication/acknowledgement.ts";
+export { type Delivered, type DeliverOptions, deliver } from "./replication/deliver.ts";
+export { type InstanceAddress, Replication } from "./replication/replication.ts";
+export { type StallOptions, untilStalled } from "./replication/until-stalled.ts";
+export { FileSource, type FileSourceOptions, fileSourceName } from "./sources/file-source.ts";
+export { FollowedFile } from "./sources/followed-file.ts";
+export type { FiniteSource, ResumePoint, Source, SourceChunk } from "./sources/source.ts";
 export { checkSpool, type SpoolCheck } from "./spool/check-spool.ts";

@@ -12,8 +12,8 @@ import type { Source } from "../sources/source.ts";
 import { writeDeadLetter } from "../spool/dead-letters.ts";
 import type { SpoolPart } from "../spool/part.ts";
 import { openSpool, type Spool } from "../spool/spool.ts";
-import { chunksOf } from "./chunks.ts";
-import { type EventInput, type NamedEvent, nameEvent, nameEvents } from "./name-events.ts";
+import { type Chunk, chunksOf } from "./chunks.ts";
+import { type EventInput, nameEvent, nameEvents } from "./name-events.ts";
 import { Recorder } from "./recorder.ts";
 
 export interface ClientOptions {
@@ -85,7 +85,7 @@ export class Client {
       onMove: (source) => this.#moved(source),
     });
     this.#recorder = new Recorder(env, {
-      write: (collection, events) => this.#write(collection, events, undefined),
+      write: (collection, events) => this.#write(collection, chunksOf(events), undefined),
       onLost: (error) => this.#tell(error),
     });
     this.#opened = this.#open();
@@ -124,13 +124,19 @@ export class Client {
     const collection = parseCollectionName(options.collection ?? this.#options.collection);
     if (this.#closed !== undefined) throw closed();
     const named = nameEvents(this.#env, events, this.#hash);
-    await this.#within({ timeoutMs, signal }, async (limit) => {
-      const written = await this.#write(collection, named, limit);
-      if (written === undefined || ack === "spool") return;
-      const { part, cursor } = written;
-      await this.#replication.waitFor(part, { cursor, acknowledgement: ack }, limit);
-    });
+    await this.#append(collection, chunksOf(named), { ack, timeoutMs, signal });
     return { ids: named.map(({ id }) => id) };
+  }
+
+  /**
+   * The same for events that are named already (`_ts` and `_id`) and written down as lines, each ending in a newline:
+   * they are not looked at.
+   */
+  async append(lines: Uint8Array, events: number, options: PushOptions = {}): Promise<void> {
+    const { ack = "spool", timeoutMs, signal } = options;
+    const collection = parseCollectionName(options.collection ?? this.#options.collection);
+    if (this.#closed !== undefined) throw closed();
+    if (events > 0) await this.#append(collection, [{ lines, events }], { ack, timeoutMs, signal });
   }
 
   /** Settles when all that was recorded and pushed here is on the instances. Rejects with `not_acknowledged`. */
@@ -151,6 +157,11 @@ export class Client {
       );
       await Promise.all(waits);
     });
+  }
+
+  /** Sources × instances, as they are now. */
+  get states(): readonly ReplicatorState[] {
+    return this.#replication.states;
   }
 
   async status(): Promise<ClientStatus> {
@@ -190,15 +201,34 @@ export class Client {
     });
   }
 
+  async #append(
+    collection: string,
+    chunks: readonly Chunk[],
+    {
+      ack,
+      timeoutMs,
+      signal,
+    }: {
+      readonly ack: "spool" | Acknowledgement;
+      readonly timeoutMs: number | undefined;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<void> {
+    await this.#within({ timeoutMs, signal }, async (limit) => {
+      const written = await this.#write(collection, chunks, limit);
+      if (written === undefined || ack === "spool") return;
+      const { part, cursor } = written;
+      await this.#replication.waitFor(part, { cursor, acknowledgement: ack }, limit);
+    });
+  }
+
   async #write(
     collection: string,
-    events: readonly NamedEvent[],
+    chunks: readonly Chunk[],
     signal: AbortSignal | undefined,
   ): Promise<{ readonly part: SpoolPart; readonly cursor: Cursor } | undefined> {
     const spool = await this.#opened;
-    const written = await Promise.all(
-      chunksOf(events).map((chunk) => spool.append(collection, chunk, signal)),
-    );
+    const written = await Promise.all(chunks.map((chunk) => spool.append(collection, chunk, signal)));
     const last = written.at(-1);
     if (last !== undefined && this.#isFurther(last)) this.#written.set(last.part, last.cursor);
     return last;
@@ -215,7 +245,8 @@ export class Client {
   ): Promise<T> {
     const { timeoutMs, signal } = options;
     const signals = [this.#stop.signal, ...(signal === undefined ? [] : [signal])];
-    if (timeoutMs === undefined) return work(AbortSignal.any(signals));
+    if (timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY)
+      return work(AbortSignal.any(signals));
     const late = new AbortController();
     const done = new AbortController();
     this.#env.clock.sleep(timeoutMs, done.signal).then(

@@ -6,6 +6,7 @@ import type { SourceAnswer, WriteAnswer, WriteClaim } from "../http/answers.ts";
 import type { InstanceIdentity } from "../http/exchange.ts";
 import { createHttpClient, type HttpClient } from "../http/http-client.ts";
 import { withTimeLimit } from "../http/time-limit.ts";
+import type { SourceTotals } from "./state.ts";
 
 export interface LinkOptions {
   readonly url: string;
@@ -25,7 +26,8 @@ export interface Standing {
   readonly cursors: readonly Cursor[];
   /** By stream, what its snapshots hold. */
   readonly snapshotted: ReadonlyMap<string, Cursor | null>;
-  readonly duplicates: number;
+  /** What the instance has counted of the source. */
+  readonly totals: SourceTotals;
 }
 
 export class InstanceLink {
@@ -76,7 +78,7 @@ export class InstanceLink {
       const cursor = parseOrNull(one.cursor);
       if (cursor !== null) cursors.push(cursor);
     }
-    return { cursors, snapshotted, duplicates: found?.duplicates ?? 0 };
+    return { cursors, snapshotted, totals: totalsOf(found) };
   }
 
   /** Settles when the events, and the cursor if there is a claim, are durable. */
@@ -100,6 +102,13 @@ export class InstanceLink {
     this.#instance = instance;
     this.#options.onOther();
   }
+}
+
+/** What an instance has counted of a source: nothing where it never heard of it. */
+export function totalsOf(found: SourceAnswer | undefined): SourceTotals {
+  if (found === undefined) return { received: 0, stored: 0, duplicates: 0, rejected: 0, conflicts: 0 };
+  const { received, stored, duplicates, rejected, conflicts } = found;
+  return { received, stored, duplicates, rejected, conflicts };
 }
 
 export function parseOrNull(cursor: string | null): Cursor | null {

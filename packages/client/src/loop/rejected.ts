@@ -13,6 +13,8 @@ export interface RejectedBySource {
   readonly cursor: Cursor;
   /** The event as it was sent, without its newline. */
   readonly line: Uint8Array;
+  /** On which line of its file the event stands, from 1, where it comes from one. */
+  readonly lineNumber?: number | undefined;
   readonly code: string;
   readonly message: string;
 }
@@ -27,24 +29,33 @@ export function findRejected(
   readonly rejection: Rejection;
   readonly cursor: Cursor;
   readonly line: Uint8Array;
+  readonly lineNumber: number | undefined;
 }[] {
   if (rejections.length === 0) return [];
   const wanted = new Map(rejections.map((rejection) => [rejection.index, rejection]));
   const found = [];
   let index = 0;
-  for (const { lines, cursor } of chunks)
+  for (const { lines, cursor, lineNumbers } of chunks) {
+    const first = index;
     for (const line of linesOf(lines)) {
       const rejection = wanted.get(index);
+      const lineNumber = lineNumbers?.[index - first];
       index += 1;
       if (rejection === undefined) continue;
       wanted.delete(rejection.index);
-      found.push({ rejection, cursor, line });
+      found.push({ rejection, cursor, line, lineNumber });
     }
+  }
   // An instance that counts otherwise is not believed about the place, but what it says is kept.
   const last = chunks.at(-1);
   if (last !== undefined)
     for (const rejection of wanted.values())
-      found.push({ rejection, cursor: last.cursor, line: new Uint8Array(0) });
+      found.push({
+        rejection,
+        cursor: last.cursor,
+        line: new Uint8Array(0),
+        lineNumber: undefined,
+      });
   return found;
 }
 

@@ -14,7 +14,7 @@ import { InstanceLink, parseOrNull } from "./link.ts";
 import { Progress } from "./progress.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { type OnRejected, Sender } from "./sender.ts";
-import type { Phase, ReplicatorState } from "./state.ts";
+import type { Phase, ReplicatorState, SourceTotals } from "./state.ts";
 import { waitForMore } from "./wait-for-more.ts";
 
 export interface ReplicatorOptions {
@@ -58,7 +58,8 @@ export class Replicator {
   #snapshotted = new Map<string, Cursor | null>();
   #lastError: ReplicatorState["lastError"] = null;
   #retryAtMs: number | null = null;
-  #duplicates: number | null = null;
+  #totals: SourceTotals | null = null;
+  #totalsBefore: SourceTotals | null = null;
   #counts = { retries: 0, mismatches: 0, deliveredEvents: 0, deliveredBytes: 0 };
 
   /** Throws `bad_request` for what is no address. Does nothing before `start`. */
@@ -94,7 +95,8 @@ export class Replicator {
       lastError: this.#lastError,
       retryAtMs: this.#retryAtMs,
       lastAnswerMs: this.#link.lastAnswerMs,
-      duplicates: this.#duplicates,
+      totals: this.#totals,
+      totalsBefore: this.#totalsBefore,
       rejected: this.#sender.rejected,
       ...this.#counts,
     };
@@ -171,9 +173,10 @@ export class Replicator {
 
   async #ask(): Promise<readonly Cursor[]> {
     this.#phase = "asking";
-    const { cursors, snapshotted, duplicates } = await this.#link.ask();
+    const { cursors, snapshotted, totals } = await this.#link.ask();
     this.#snapshotted = new Map(snapshotted);
-    this.#duplicates = duplicates;
+    this.#totals = totals;
+    this.#totalsBefore ??= totals;
     this.#progress.standsAt(cursors);
     return cursors;
   }

@@ -92,9 +92,10 @@ export class Sender {
 
   async #tell(chunks: readonly SourceChunk[], rejections: readonly Rejection[]): Promise<void> {
     const { name: source, collection } = this.#source;
-    for (const { rejection, cursor, line } of findRejected(chunks, rejections)) {
+    for (const { rejection, cursor, line, lineNumber } of findRejected(chunks, rejections)) {
       const { code, message } = rejection;
-      await this.#onRejected({ instance: this.#link.url, source, collection, cursor, line, code, message });
+      const what = { source, collection, cursor, line, lineNumber, code, message };
+      await this.#onRejected({ instance: this.#link.url, ...what });
       this.#rejected += 1;
     }
   }

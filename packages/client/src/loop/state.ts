@@ -4,6 +4,15 @@ import type { Cursor, ErrorCode } from "@epsilon/model";
 
 export type Phase = "asking" | "sending" | "idle" | "waiting" | "stopped";
 
+/** What an instance counts of a source: `received` = `stored` + `duplicates` + `rejected`. */
+export interface SourceTotals {
+  readonly received: number;
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly rejected: number;
+  readonly conflicts: number;
+}
+
 export interface ReplicatorState {
   readonly url: string;
   readonly source: string;
@@ -31,8 +40,10 @@ export interface ReplicatorState {
   readonly retries: number;
   /** The instance stood elsewhere than it had said: another client writes the same source. */
   readonly mismatches: number;
-  /** Of this source, by the instance's last word. */
-  readonly duplicates: number | null;
+  /** What the instance had counted of this source, when it was asked last; null before. */
+  readonly totals: SourceTotals | null;
+  /** The same when it was asked first. */
+  readonly totalsBefore: SourceTotals | null;
   /** Events that the instance refused, each told to `onRejected`. */
   readonly rejected: number;
   /** What was answered as durable since the loop began. */

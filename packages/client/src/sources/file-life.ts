@@ -46,19 +46,24 @@ export class FileLife {
   #finding: Promise<void> | undefined;
   /** The furthest place that was read to. */
   #furthest: FilePlace = { position: 0, check: "" };
-  #readTo = 0;
+  #bytesRead = 0;
   #toldTo = 0;
+  #hasToldEnd = false;
   #isWhole = false;
   readonly #ended: Promise<void>;
   #end: () => void = () => undefined;
+  #fail: (error: unknown) => void = () => undefined;
 
   constructor(env: Env, options: LifeOptions) {
     this.#env = env;
     this.#options = options;
     this.#seed = seedOf(options);
-    this.#ended = new Promise((resolve) => {
+    this.#ended = new Promise((resolve, reject) => {
       this.#end = resolve;
+      this.#fail = reject;
     });
+    // Whoever reads is told as well.
+    this.#ended.catch(() => undefined);
   }
 
   /** The stream of its cursors; undefined while the file has no record. */
@@ -88,9 +93,9 @@ export class FileLife {
     return stream === undefined || this.#furthest.position === 0 ? null : { stream, ...this.#furthest };
   }
 
-  /** How much of the file was read, bytes. */
-  get readTo(): number {
-    return this.#readTo;
+  /** How much was read of the file, again and again, bytes. */
+  get bytesRead(): number {
+    return this.#bytesRead;
   }
 
   /** Whether it was read to an end that is for good. */
@@ -98,7 +103,7 @@ export class FileLife {
     return this.#isWhole;
   }
 
-  /** Settles when it was read to an end that is for good. */
+  /** Settles when it was read to an end that is for good. Rejects when it cannot be read, or is no file of events. */
   get ended(): Promise<void> {
     return this.#ended;
   }
@@ -139,15 +144,18 @@ export class FileLife {
       for (;;) {
         isSound = false;
         if (this.stream !== stream) throw this.#isOther();
-        const chunk = await reading.next();
+        const chunk = await this.#next(reading);
         isSound = true;
-        this.#readTo = Math.max(this.#readTo, reading.readTo);
         if (chunk === null) break;
         this.#note(chunk);
+        if (chunk.after.position === chunk.before.position) continue;
         const follows = from;
         from = { stream, ...chunk.after };
-        yield { after: follows, cursor: from, events: chunk.events, lines: chunk.lines };
+        const { events, lines, lineNumbers } = chunk;
+        yield { after: follows, cursor: from, events, lines, lineNumbers };
       }
+      // Where it went on from may be the end.
+      if (this.#furthest.position < reading.place.position) this.#furthest = reading.place;
       if (!this.#options.isGrowing()) this.#finish();
     } finally {
       // Its reader may come back for what follows.
@@ -165,7 +173,7 @@ export class FileLife {
   async #findFirst(): Promise<void> {
     const reading = await this.#open();
     try {
-      while (reading.first === undefined) if ((await reading.next()) === null) break;
+      while (reading.first === undefined) if ((await this.#next(reading)) === null) break;
       const { first } = reading;
       if (first === undefined && !this.#options.isGrowing()) this.#finish();
       if (first !== undefined) this.#base = this.#nameOf(first);
@@ -198,14 +206,32 @@ export class FileLife {
     try {
       return await reading.seek(position);
     } catch (error) {
+      this.#fail(error);
       await reading.close();
       throw error;
+    } finally {
+      this.#bytesRead += reading.readTo;
+    }
+  }
+
+  async #next(reading: Reading): Promise<FileChunk | null> {
+    const before = reading.readTo;
+    try {
+      return await reading.next();
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    } finally {
+      this.#bytesRead += reading.readTo - before;
     }
   }
 
   async #open(): Promise<Reading> {
     const { plan, path, isGrowing, hash, open } = this.#options;
-    const feed = await open();
+    const feed = await Promise.resolve(open()).catch((error: unknown) => {
+      this.#fail(error);
+      throw error;
+    });
     return new Reading({ env: this.#env, plan, name: path, feed, isGrowing, seed: this.#seed, hash });
   }
 
@@ -226,6 +252,10 @@ export class FileLife {
   #note({ before, after, rejected }: FileChunk): void {
     this.#know(after);
     if (this.#furthest.position < after.position) this.#furthest = after;
+    if (before.position === after.position) {
+      if (!this.#hasToldEnd) for (const bad of rejected) this.#options.onRejected?.(bad);
+      this.#hasToldEnd = true;
+    }
     if (after.position <= this.#toldTo) return;
     // A chunk that begins before may tell again of a record that it has in common with one that was told.
     if (this.#toldTo <= before.position) for (const bad of rejected) this.#options.onRejected?.(bad);
@@ -255,8 +285,8 @@ export class FileLife {
 
 /** What else than the first record the events follow from: read otherwise, a file is another source of events. */
 function seedOf({ plan, source }: LifeOptions): Uint8Array {
-  const { format, ts, tsFormat, timezone, decimal, delimiter, encoding, text, key, rev, set } = plan.options;
-  const how = [format, ts, tsFormat, timezone, decimal, delimiter, encoding, text, key, rev, set];
+  const { ts, tsFormat, timezone, decimal, delimiter, encoding, text, key, rev, set } = plan.options;
+  const how = [ts, tsFormat, timezone, decimal, delimiter, encoding, text, key, rev, set];
   return utf8Bytes(
     `epsilon file 1\n${JSON.stringify([source, plan.options.source, ...how].map((one) => one ?? null))}\n`,
   );

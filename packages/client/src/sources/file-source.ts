@@ -13,7 +13,7 @@ import { type ImportOptions, planImport } from "../files/import-options.ts";
 import type { BadRecord } from "../files/records.ts";
 import { wholeFile } from "./feed.ts";
 import { FileLife } from "./file-life.ts";
-import type { ResumePoint, Source, SourceChunk } from "./source.ts";
+import type { FiniteSource, ResumePoint, SourceChunk } from "./source.ts";
 
 export interface FileSourceOptions extends ImportOptions {
   readonly path: string;
@@ -28,7 +28,7 @@ export interface FileSourceOptions extends ImportOptions {
 }
 
 /** A file that does not change while it is read. */
-export class FileSource implements Source {
+export class FileSource implements FiniteSource {
   readonly name: string;
   readonly collection: string;
   readonly #life: FileLife;
@@ -59,12 +59,21 @@ export class FileSource implements Source {
   }
 
   /**
-   * Where its events end; null if it has none. Settles when somebody has read it to its end. An instance that durably
-   * stands there has all of it.
+   * Where its events end; null if it has none. Settles when somebody has read it to its end, rejects when it cannot be
+   * read. An instance that durably stands there has all of it.
    */
   async finished(): Promise<Cursor | null> {
     await this.#life.ended;
     return this.#life.end;
+  }
+
+  get bytesRead(): number {
+    return this.#life.bytesRead;
+  }
+
+  /** Looks at the beginning of the file. Rejects with what is wrong with it: it is not there, its lines have no time, … */
+  async look(): Promise<void> {
+    await this.#life.find();
   }
 
   async resume(standing: readonly Cursor[]): Promise<ResumePoint> {

@@ -179,6 +179,19 @@ test("a process that comes after several rotations goes on in the file that it h
   assert.equal(world.sent, 15 + 4, "nothing is sent twice, the first lines of four files included");
 });
 
+test("two loops that ask at once both go on in the rotated file", async () => {
+  const world = new World();
+  await world.append(header);
+  await world.write(3);
+  await world.send();
+  await world.write(3);
+  await world.rotate();
+  const follower = new FollowedFile(world.sim.boot(), { path, name: "web-1/app", collection: "events" });
+  const standing = [...world.standing.values()];
+  const points = await Promise.all([follower.resume(standing), follower.resume(standing)]);
+  for (const point of points) assert.deepEqual(point, { after: standing[0], gap: null });
+});
+
 test("a rotated file may be packed", async () => {
   const world = new World();
   await world.append(header);

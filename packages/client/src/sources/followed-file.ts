@@ -48,6 +48,9 @@ export class FollowedFile implements Source {
   /** Oldest first; the last is what is at the path. */
   readonly #eras: Era[] = [];
   readonly #searched = new Set<string>();
+  #searching: Promise<unknown> = Promise.resolve();
+  /** How many searches found something. */
+  #found = 0;
   readonly #told = new Set<Era>();
   #looking: Promise<void> | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -218,8 +221,19 @@ export class FollowedFile implements Source {
     return { plan: this.#plan, path, source: this.name, hash, onRejected };
   }
 
-  /** Looks for what an instance stands in among the files that rotation left. Answers whether something was found. */
+  /**
+   * Looks for what an instance stands in among the files that rotation left. Answers whether something was found, by this
+   * search or by that of another loop that was under way.
+   */
   async #search(standing: readonly Cursor[]): Promise<boolean> {
+    const before = this.#found;
+    const turn = this.#searching.then(() => this.#searchNow(standing));
+    this.#searching = turn.catch(() => undefined);
+    await turn;
+    return before !== this.#found;
+  }
+
+  async #searchNow(standing: readonly Cursor[]): Promise<void> {
     const known = new Set(this.#eras.map(({ life }) => life.stream));
     const wanted = standing.filter(({ stream, position, check }) => {
       const key = `${stream}:${position}:${check}`;
@@ -227,7 +241,7 @@ export class FollowedFile implements Source {
       this.#searched.add(key);
       return isNew;
     });
-    if (wanted.length === 0) return false;
+    if (wanted.length === 0) return;
     let found: Era[] = [];
     for (const path of await rotatedFiles(this.#env, this.#options.path)) {
       const era = await this.#eraAt(path, wanted);
@@ -238,7 +252,7 @@ export class FollowedFile implements Source {
     }
     const current = this.#eras.length - 1;
     this.#eras.splice(Math.max(current, 0), 0, ...found);
-    return found.length > 0;
+    if (found.length > 0) this.#found += 1;
   }
 
   /** Whoever cuts a file has copied it before, mostly: then the copy takes its place. */

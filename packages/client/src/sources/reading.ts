@@ -19,9 +19,11 @@ export interface FilePlace {
 
 export interface FileChunk {
   readonly before: FilePlace;
+  /** The same as `before` where only something was found wrong with what stands there. */
   readonly after: FilePlace;
   readonly events: number;
   readonly lines: Uint8Array;
+  readonly lineNumbers: readonly number[];
   readonly rejected: readonly BadRecord[];
 }
 
@@ -119,13 +121,15 @@ export class Reading {
 
   #chunk(stretch: FileStretch | undefined, end: number): FileChunk | undefined {
     const before = this.#place;
-    if (end <= before.position) return undefined;
     const { events, rejected } = stretch ?? { events: [], rejected: [] };
+    if (end <= before.position && rejected.length === 0) return undefined;
+    if (end <= before.position) return { ...empty, before, after: before, rejected };
     return {
       before,
       after: { position: end, check: this.#check.at(end) },
       events: events.length,
       lines: encoder.encode(events.map(({ json }) => `${json}\n`).join("")),
+      lineNumbers: events.map(({ line }) => line),
       rejected,
     };
   }
@@ -161,6 +165,7 @@ export class Reading {
   }
 }
 
+const empty = { events: 0, lines: new Uint8Array(0), lineNumbers: [] };
 const nothing: Split = { records: [], bad: [], end: 0 };
 
 /** Records are valid until the next call of their splitter only. */

@@ -15,6 +15,8 @@ export interface SourceChunk {
   readonly events: number;
   /** Named events (`_ts` and `_id`) as NDJSON, each line ending in a newline. */
   readonly lines: Uint8Array;
+  /** On which line of a file each event stands, from 1; absent where that says nothing. */
+  readonly lineNumbers?: readonly number[];
 }
 
 /** Where to go on for an instance. */
@@ -41,4 +43,12 @@ export interface Source {
   end(): Promise<Cursor | null>;
   /** Settles when there may be something after this cursor; never if the source has ended for good. Rejects when aborted. */
   more(after: Cursor | null, signal: AbortSignal): Promise<void>;
+}
+
+/** A source that comes to an end: a file, read once. */
+export interface FiniteSource extends Source {
+  /** Where its events end, null if there are none, once somebody has read it. Rejects if it cannot be read to its end. */
+  finished(): Promise<Cursor | null>;
+  /** Grows as it is read. */
+  readonly bytesRead: number;
 }

@@ -1,6 +1,6 @@
 /** The flags of `epsilon push`, and the import options that they mean. */
 
-import { type FileFormat, fileFormats, type ImportOptions } from "@epsilon/client";
+import { type Acknowledgement, type FileFormat, fileFormats, type ImportOptions } from "@epsilon/client";
 import { EpsilonError } from "@epsilon/model";
 import type { Command } from "commander";
 import {
@@ -12,12 +12,12 @@ import {
   flag,
   integerArgument,
   parseFields,
-} from "./flags.ts";
+} from "../flags.ts";
 
 export interface PushFlags extends CommonFlags {
   readonly to?: string;
   readonly collection: string;
-  readonly ack: string;
+  readonly ack: Acknowledgement;
   readonly timeout: number;
   readonly source?: string;
   readonly spool?: string;
@@ -40,9 +40,11 @@ export function addPushFlags(command: Command): Command {
     formats: fileFormats,
     formatIs: "what the files are (default: by name and content); json also answers in JSON",
   })
-    .addOption(flag("--to <url>", `the instance to write to (default: EPSILON_URL, or ${defaultUrl})`))
     .addOption(
-      flag("--ack <how>", "done when this many have the last event; with one instance all are alike")
+      flag("--to <urls>", `the instances to write to, all of them (default: EPSILON_URL, or ${defaultUrl})`),
+    )
+    .addOption(
+      flag("--ack <how>", "done when so many instances have the last event")
         .choices(["one", "majority", "all"])
         .default("all"),
     )
@@ -51,7 +53,12 @@ export function addPushFlags(command: Command): Command {
         .argParser(durationArgument)
         .default(60_000, "60s"),
     )
-    .addOption(flag("--source <name>", "the source's name; part of what _id follows from"))
+    .addOption(
+      flag(
+        "--source <name>",
+        "the source's name, part of what _id follows from; for spools: what it begins with",
+      ),
+    )
     .addOption(flag("--ts <field>", "the field that holds the time; it becomes _ts"))
     .addOption(flag("--ts-format <format>", "iso, s, ms, us, ns, or a pattern such as '%d.%m.%Y %H:%M'"))
     .addOption(flag("--timezone <zone>", "of times that do not say it, such as Europe/Berlin (default: UTC)"))
@@ -69,8 +76,10 @@ export function addPushFlags(command: Command): Command {
       flag("--set <field=value>", "put a field into every event; may be repeated").argParser(collect),
     )
     .addOption(flag("--dry-run", "print the events instead of sending them"))
-    .addOption(flag("--follow", "go on as the file grows (not built yet)"))
-    .addOption(flag("--spool <dir>", "keep what cannot be sent (not built yet)"));
+    .addOption(flag("--follow", "go on as the files grow, through rotation; Ctrl-C ends it"))
+    .addOption(
+      flag("--spool <dir>", "where stdin, and files without times, are kept until all instances have them"),
+    );
 }
 
 /** Values of a flag that may be repeated; in its variable they stand a line each. */
