@@ -139,10 +139,8 @@ test("a token that may only append gets a file there without cursors", async () 
     const words = ["push", file, "--to", served.url, "--token", "few"];
     assert.match((await epsilon(words)).stderr, /10 stored, 0 duplicates/);
     const again = await epsilon(words);
-    assert.deepEqual(
-      [again.code, again.stderr],
-      [0, "pushed 10 events: 0 stored, 10 duplicates, 0 rejected\n"],
-    );
+    assert.equal(again.code, 0);
+    assert.match(again.stderr, /^pushed 10 events: 0 stored, 10 duplicates, 0 rejected$/m);
     const none = await epsilon(["push", file, "--to", served.url, "--token", "none"]);
     assert.equal(none.code, 2);
     assert.match(none.stderr, /\(unauthorized\)/);
