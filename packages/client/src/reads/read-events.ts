@@ -16,11 +16,13 @@ export interface ReadEventsRequest extends EventsRequest {
 
 /** An instance may search that long for the next event. */
 const silenceLimitMs = 60_000;
+/** So often in a row it is begun again without a new event: for about half a minute. */
+const breaksMax = 8;
 
 /**
  * Events in key order, each once. After a break the events from the last time on are asked for again, and those up to
  * the last key are dropped: keys are ordered the same everywhere, while `Epsilon-Next` is the instance's own. Throws
- * when no instance goes on.
+ * when none can be reached at the beginning, and when none goes on for half a minute.
  */
 export async function* readEvents(
   env: Env,
@@ -28,20 +30,21 @@ export async function* readEvents(
   request: ReadEventsRequest,
 ): AsyncGenerator<AnswerRow, void, undefined> {
   const { limit, order, signal } = request;
-  const isDescending = order === "desc";
   let last: EventKey | undefined;
   let given = 0;
+  let hasStood = false;
   // Breaks in a row without a new event between them.
   for (let breaks = 0; ; ) {
-    const stream = await open(instances, request, last);
+    let stream: Asked<AsyncIterator<Uint8Array>> | undefined;
     try {
+      stream = await open(instances, request, last);
+      hasStood = true;
       const { url, value } = stream;
       const chunks = untilSilent(env, { url, limitMs: silenceLimitMs, signal }, value);
       for await (const line of linesOf(chunks)) {
         const event = parseEvent(line);
         const key = keyOf(event);
-        const comparison = last === undefined ? 1 : compareKeys(key, last);
-        if (last !== undefined && (isDescending ? comparison >= 0 : comparison <= 0)) continue;
+        if (last !== undefined && !isBeyond(key, last, order)) continue;
         last = key;
         breaks = 0;
         given += 1;
@@ -51,16 +54,22 @@ export async function* readEvents(
       return;
     } catch (error) {
       signal?.throwIfAborted();
-      if (!isInstanceTrouble(error) || breaks > 2 * instances.urls.length) throw error;
-      instances.health.failed(stream.url, env.clock.elapsedMs());
+      if (!hasStood || !isInstanceTrouble(error) || breaks === breaksMax) throw error;
+      if (stream !== undefined) instances.health.failed(stream.url, env.clock.elapsedMs());
       const message = error instanceof Error ? error.message : String(error);
-      env.report({ level: "warn", event: "events_broken_off", details: { url: stream.url, message } });
+      env.report({ level: "warn", event: "events_broken_off", details: { url: stream?.url, message } });
       breaks += 1;
     } finally {
-      stream.close();
+      stream?.close();
     }
+    // Another instance can take over at once.
     if (breaks > 1) await env.clock.sleep(retryDelayMs(env, breaks - 2), signal);
   }
+}
+
+function isBeyond(key: EventKey, last: EventKey, order: "asc" | "desc" | undefined): boolean {
+  const comparison = compareKeys(key, last);
+  return order === "desc" ? comparison < 0 : comparison > 0;
 }
 
 /** The first chunk is there, so an instance that fails before it is not the one. */
