@@ -5,7 +5,13 @@
 export { createNodeEnv, type Env } from "@epsilon/env";
 export { EpsilonError, type ErrorCode } from "@epsilon/model";
 export { parseQuery, printQuery } from "@epsilon/query";
-export { Client, type ClientOptions, type ClientStatus, type PushOptions } from "./client/client.ts";
+export {
+  Client,
+  type ClientOptions,
+  type ClientStatus,
+  type PushOptions,
+  type ReadOptions,
+} from "./client/client.ts";
 export { createClient } from "./client/create-client.ts";
 export type { EventInput } from "./client/name-events.ts";
 export { readFileBytes } from "./files/bytes.ts";
@@ -34,6 +40,13 @@ export {
   pushEvents,
   type RejectedEvent,
 } from "./push/push-events.ts";
+export type { AskFailure } from "./reads/ask.ts";
+export { createReader } from "./reads/create-reader.ts";
+export type { Freshness, InstancesOptions as ReaderOptions, OwnWrites } from "./reads/instances.ts";
+export type { Behind } from "./reads/known-sources.ts";
+export type { ReadEventsRequest } from "./reads/read-events.ts";
+export type { ReadTailRequest } from "./reads/read-tail.ts";
+export { type ReadAnswer, type ReadBy, Reader, type ReadQueryOptions } from "./reads/reader.ts";
 export { type Acknowledgement, acknowledgements } from "./replication/acknowledgement.ts";
 export { type Delivered, type DeliverOptions, deliver } from "./replication/deliver.ts";
 export { type InstanceAddress, Replication } from "./replication/replication.ts";

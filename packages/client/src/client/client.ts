@@ -4,8 +4,11 @@
 
 import type { Env } from "@epsilon/env";
 import { type Cursor, EpsilonError, parseCollectionName, type Sha256, sha256 } from "@epsilon/model";
+import type { AnswerRow, EventsRequest } from "../http/answers.ts";
 import type { RejectedBySource } from "../loop/rejected.ts";
 import type { ReplicatorState } from "../loop/state.ts";
+import type { Freshness } from "../reads/instances.ts";
+import { type ReadAnswer, Reader } from "../reads/reader.ts";
 import type { Acknowledgement } from "../replication/acknowledgement.ts";
 import { Replication } from "../replication/replication.ts";
 import type { Source } from "../sources/source.ts";
@@ -46,6 +49,13 @@ export interface PushOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ReadOptions {
+  readonly collection?: string;
+  /** Which instance may answer; `any` unless given. */
+  readonly freshness?: Freshness;
+  readonly signal?: AbortSignal;
+}
+
 export interface ClientStatus {
   /** Sources × instances. */
   readonly loops: readonly ReplicatorState[];
@@ -61,6 +71,7 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #hash: Sha256;
   readonly #replication: Replication;
+  readonly #reader: Reader;
   readonly #recorder: Recorder;
   readonly #opened: Promise<Spool>;
   readonly #stop = new AbortController();
@@ -83,6 +94,10 @@ export class Client {
       instances: options.instances.map((url) => ({ url, token: options.token })),
       onRejected: (rejected) => this.#setAside(rejected),
       onMove: (source) => this.#moved(source),
+    });
+    this.#reader = new Reader(env, {
+      instances: options.instances.map((url) => ({ url, token: options.token })),
+      ownWrites: (collection) => this.#ownWrites(collection),
     });
     this.#recorder = new Recorder(env, {
       write: (collection, events) => this.#write(collection, chunksOf(events), undefined),
@@ -164,6 +179,27 @@ export class Client {
     return this.#replication.states;
   }
 
+  /** Asks one instance, and another one if that fails or is silent; see `Reader.query`. */
+  async query(
+    query: string | object,
+    options: ReadOptions & { readonly timeoutMs?: number } = {},
+  ): Promise<ReadAnswer> {
+    const { timeoutMs } = options;
+    return this.#reader.query(query, { ...(await this.#readable(options)), timeoutMs });
+  }
+
+  /** Raw events in key order, each once; see `Reader.events`. */
+  async *events(request: EventsRequest & ReadOptions = {}): AsyncGenerator<AnswerRow, void, undefined> {
+    yield* this.#reader.events({ ...request, ...(await this.#readable(request)) });
+  }
+
+  /** New events as they come, until the signal is aborted or the client is closed; see `Reader.tail`. */
+  async *tail(
+    request: { readonly collection?: string; readonly filter?: string; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<AnswerRow, void, undefined> {
+    yield* this.#reader.tail({ ...(await this.#readable(request)), filter: request.filter });
+  }
+
   async status(): Promise<ClientStatus> {
     const spool = await this.#opened;
     return {
@@ -232,6 +268,27 @@ export class Client {
     const last = written.at(-1);
     if (last !== undefined && this.#isFurther(last)) this.#written.set(last.part, last.cursor);
     return last;
+  }
+
+  /** What a read needs to know; what was recorded before it is written first, if it is to find that. */
+  async #readable(options: ReadOptions) {
+    const { freshness, signal } = options;
+    const collection = parseCollectionName(options.collection ?? this.#options.collection);
+    if (this.#closed !== undefined) throw closed();
+    if (freshness === "own-writes") await this.#recorder.flush();
+    const stop = this.#stop.signal;
+    return { collection, freshness, signal: signal === undefined ? stop : AbortSignal.any([signal, stop]) };
+  }
+
+  /** The instances that have all that this client wrote to a collection. */
+  #ownWrites(collection: string): ReadonlySet<string> | undefined {
+    let holders: ReadonlySet<string> | undefined;
+    for (const [part, cursor] of this.#written) {
+      if (part.collection !== collection) continue;
+      const found = this.#replication.holders(part, cursor, part.stream);
+      holders = new Set([...found].filter((url) => holders?.has(url) ?? true));
+    }
+    return holders;
   }
 
   #isFurther({ part, cursor }: { readonly part: SpoolPart; readonly cursor: Cursor }): boolean {

@@ -43,6 +43,8 @@ export interface QueryAnswer {
     readonly elapsed_ms: number;
     readonly events_scanned: number;
     readonly notes: readonly QueryNote[];
+    /** How far each source had come when the answer was made; where the query asked for it. */
+    readonly sources?: Readonly<Record<string, readonly StreamAnswer[]>>;
   };
 }
 

@@ -87,27 +87,27 @@ export function createHttpClient(env: Env, options: HttpClientOptions): HttpClie
     write: (collection, body, more = {}) => write(env, target, { collection, body, more }),
     query: (collection, query, { timeout, signal } = {}) =>
       json(
-        `${pathOf(collection)}/query${parameters({ timeout })}`,
+        `${collectionPath(collection)}/query${parameters({ timeout })}`,
         typeof query === "string" ? { q: query } : query,
         { signal },
       ),
     events: (collection, request = {}, more = {}) => readEvents(env, target, { collection, request, more }),
-    tail: (collection, request = {}) => tailEvents(env, target, pathOf(collection), request),
+    tail: (collection, request = {}) => tailEvents(env, target, collectionPath(collection), request),
     collections: async () =>
       (await json<{ collections: readonly CollectionAnswer[] }>("/v1/collections")).collections,
     sources: async (collection, source, { signal } = {}) =>
       (
         await json<{ sources: readonly SourceAnswer[] }>(
-          `${pathOf(collection)}/sources${parameters({ source })}`,
+          `${collectionPath(collection)}/sources${parameters({ source })}`,
           undefined,
           { signal },
         )
       ).sources,
     instance: () => json("/v1/instance"),
     deleteWhere: async (collection, filter) =>
-      (await json<{ deleted: number }>(`${pathOf(collection)}/delete`, { filter })).deleted,
+      (await json<{ deleted: number }>(`${collectionPath(collection)}/delete`, { filter })).deleted,
     drop: async (collection) => {
-      const response = await send(env, target, { path: pathOf(collection), method: "DELETE" });
+      const response = await send(env, target, { path: collectionPath(collection), method: "DELETE" });
       for await (const _ of response.body);
     },
   };
@@ -120,7 +120,7 @@ function encode(value: unknown): Uint8Array {
 }
 
 /** A collection's path. Throws `bad_collection`. */
-function pathOf(collection: string): string {
+export function collectionPath(collection: string): string {
   return `/v1/collections/${parseCollectionName(collection)}`;
 }
 
@@ -147,7 +147,7 @@ async function write(env: Env, target: Target, { collection, body, more }: Write
     if (claim.after !== null) headers["epsilon-after"] = claim.after;
     if (claim.gap !== undefined) headers["epsilon-gap"] = claim.gap;
   }
-  const path = `${pathOf(collection)}/events${parameters({ wait: wait === "durable" ? "durable" : undefined })}`;
+  const path = `${collectionPath(collection)}/events${parameters({ wait: wait === "durable" ? "durable" : undefined })}`;
   const response = await sendAnyway(env, target, { path, method: "POST", headers, body, signal });
   // 422: every event was rejected, each with its reason.
   if (response.status === 200) return readJson(target, response);
@@ -171,7 +171,7 @@ async function* readEvents(
   const { start, end, filter, order, limit } = request;
   let after: string | undefined;
   for (;;) {
-    const path = `${pathOf(collection)}/events${parameters({ start, end, filter, order, limit, after })}`;
+    const path = `${collectionPath(collection)}/events${parameters({ start, end, filter, order, limit, after })}`;
     const response = await send(env, target, { path, signal: more.signal });
     yield* response.body;
     after = response.headers["epsilon-next"];

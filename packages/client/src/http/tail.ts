@@ -1,6 +1,6 @@
 /** Following new events: server-sent events, taken up again where they broke off. */
 
-import type { Env } from "@epsilon/env";
+import type { Env, NetworkResponse } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
 import { send, type Target } from "./exchange.ts";
 import { isWorthRetrying, retryDelayMs } from "./retry.ts";
@@ -31,25 +31,16 @@ export async function* tailEvents(
   request: TailRequest,
 ): AsyncGenerator<TailedEvent, void, undefined> {
   const { filter, signal } = request;
-  const path = `${collectionPath}/tail${filter === undefined ? "" : `?filter=${encodeURIComponent(filter)}`}`;
   let lastId = request.after;
   let hasStood = false;
   for (let attempt = 0; signal?.aborted !== true; attempt++) {
     try {
-      const response = await send(env, target, {
-        path,
-        headers: {
-          accept: "text/event-stream",
-          ...(lastId === undefined ? {} : { "last-event-id": lastId }),
-        },
-        signal,
-      });
+      const response = await openTail(env, target, collectionPath, { filter, after: lastId, signal });
       hasStood = true;
-      for await (const event of parseServerSentEvents(response.body)) {
-        if (event.type === "error") throw streamedError(event.data);
+      for await (const event of tailedEvents(response.body)) {
         attempt = 0;
         lastId = event.id;
-        yield { id: event.id, json: event.data };
+        yield event;
       }
     } catch (error) {
       if (isAborted(signal)) return;
@@ -63,6 +54,31 @@ export async function* tailEvents(
     await env.clock.sleep(retryDelayMs(env, attempt), signal).catch((error: unknown) => {
       if (!isAborted(signal)) throw error;
     });
+  }
+}
+
+/** Opens one connection that follows new events. Rejects as `send` does. */
+export function openTail(
+  env: Env,
+  target: Target,
+  collectionPath: string,
+  { filter, after, signal }: TailRequest,
+): Promise<NetworkResponse> {
+  const path = `${collectionPath}/tail${filter === undefined ? "" : `?filter=${encodeURIComponent(filter)}`}`;
+  const headers = {
+    accept: "text/event-stream",
+    ...(after === undefined ? {} : { "last-event-id": after }),
+  };
+  return send(env, target, { path, headers, signal });
+}
+
+/** The events of one connection. Throws what the instance says where it breaks off. */
+export async function* tailedEvents(
+  body: AsyncIterable<Uint8Array>,
+): AsyncGenerator<TailedEvent, void, undefined> {
+  for await (const event of parseServerSentEvents(body)) {
+    if (event.type === "error") throw streamedError(event.data);
+    yield { id: event.id, json: event.data };
   }
 }
 

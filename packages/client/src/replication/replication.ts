@@ -117,6 +117,14 @@ export class Replication {
     );
   }
 
+  /** The addresses of the instances that durably stand at a cursor of the source, or beyond: in its stream, or in the one that it began since. */
+  holders(source: Source, cursor: Cursor, stream: string): ReadonlySet<string> {
+    const states = (this.#loops.get(source) ?? []).map((loop) => loop.state);
+    const isThere = ({ cursor: at }: ReplicatorState): boolean =>
+      at !== null && (at.stream === cursor.stream || at.stream === stream) && cursor.position <= at.position;
+    return new Set(states.filter(isThere).map(({ url }) => url));
+  }
+
   /** Ends all loops at once; what is in flight is aborted, which harms nothing. */
   async stop(): Promise<void> {
     this.#isStopped = true;
