@@ -94,7 +94,8 @@ export class Sender {
     const { name: source, collection } = this.#source;
     for (const { rejection, cursor, line, lineNumber } of findRejected(chunks, rejections)) {
       const { code, message } = rejection;
-      const what = { source, collection, cursor, line, lineNumber, code, message };
+      const at = lineNumber === undefined ? {} : { lineNumber };
+      const what = { source, collection, cursor, line, ...at, code, message };
       await this.#onRejected({ instance: this.#link.url, ...what });
       this.#rejected += 1;
     }
