@@ -6,13 +6,15 @@ import type { Route } from "./context.ts";
 import { pathParameter } from "./http/parameters.ts";
 import { type Access, allows, allowsSomewhere, fullAccess, isAppendOnly, type TokenTable } from "./tokens.ts";
 
+type Scoped = Pick<Route, "scope" | "covers">;
+
 /**
  * What the caller may do on this route; null where nobody has to say who they are, and nobody did.
  * Throws `unauthorized` and `forbidden`.
  */
 export function authorize(
   request: FastifyRequest,
-  route: Route,
+  route: Scoped,
   tokens: TokenTable | undefined,
 ): Access | null {
   if (tokens === undefined) return fullAccess;
@@ -29,7 +31,7 @@ export function authorize(
 }
 
 /** null without a token, undefined with one that is not known. */
-function accessOf(request: FastifyRequest, route: Route, tokens: TokenTable): Access | null | undefined {
+function accessOf(request: FastifyRequest, route: Scoped, tokens: TokenTable): Access | null | undefined {
   const { authorization } = request.headers;
   if (authorization !== undefined) {
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
@@ -48,7 +50,7 @@ function accessOf(request: FastifyRequest, route: Route, tokens: TokenTable): Ac
   );
 }
 
-function isCovered(request: FastifyRequest, { scope, covers }: Route, access: Access): boolean {
+function isCovered(request: FastifyRequest, { scope, covers }: Scoped, access: Access): boolean {
   if (scope === "none") return true;
   if (covers === "any") return allowsSomewhere(access, scope);
   return allows(access, scope, covers === "all" ? null : pathParameter(request, "c"));

@@ -5,16 +5,16 @@ import type { EventStore } from "@epsilon/store";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { BodyBudget } from "./http/body.ts";
 import type { ZstdCodec } from "./http/zstd.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics/http-metrics.ts";
 import type { ServerLimits } from "./options.ts";
 import type { Access, Scope } from "./tokens.ts";
 
-export interface ServerContext {
+/** What any server of ours has, whatever it serves. */
+export interface HttpContext {
   readonly env: Env;
-  readonly store: EventStore;
   readonly limits: ServerLimits;
   readonly version: string;
-  /** `<id>/<incarnation>`. */
+  /** What every answer carries in `Epsilon-Instance`: `<id>/<incarnation>`. */
   readonly instance: string;
   readonly hasTokens: boolean;
   readonly zstd: ZstdCodec;
@@ -22,25 +22,32 @@ export interface ServerContext {
   readonly metrics: Metrics;
   /** Aborted when the server begins to close. */
   readonly closing: AbortSignal;
-  readonly tails: Set<AbortController>;
   readonly onFatal: (error: unknown) => void;
 }
 
-export type Handler = (
-  context: ServerContext,
+/** What an instance's server has besides. */
+export interface ServerContext extends HttpContext {
+  readonly store: EventStore;
+  readonly tails: Set<AbortController>;
+}
+
+export type Handler<Context extends HttpContext = ServerContext> = (
+  context: Context,
   request: FastifyRequest,
   reply: FastifyReply,
 ) => Promise<FastifyReply>;
 
-/** One path and method of the contract. */
-export interface Route {
+/** One path and method. */
+export interface Route<Context extends HttpContext = ServerContext> {
   readonly method: "GET" | "POST" | "DELETE";
   /** `{c}` and `{id}` stand for one segment. */
   readonly path: string;
   readonly scope: Scope | "none";
   /** The scope has to cover: the collection in the path, every collection, or any one of them. */
   readonly covers: "collection" | "all" | "any";
-  readonly handle: Handler;
+  readonly handle: Handler<Context>;
+  /** A stream that never ends has no head worth asking for. */
+  readonly hasHead?: boolean;
 }
 
 declare module "fastify" {

@@ -54,8 +54,8 @@ export const defaultServerLimits: ServerLimits = {
   headerBytesMax: 32 * 1024,
 };
 
-export interface ServerOptions {
-  readonly store: EventStore;
+/** How any server of ours listens, and whom it lets in. */
+export interface ListenOptions {
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** Who may. Without it everybody who reaches the server may do everything. */
@@ -66,6 +66,10 @@ export interface ServerOptions {
   readonly allowOrigins: readonly string[];
   /** Lets others than this machine in without tokens. */
   readonly insecure: boolean;
+}
+
+export interface ServerOptions extends ListenOptions {
+  readonly store: EventStore;
   /** The release, as `/v1/instance` names it. */
   readonly version: string;
   readonly limits?: Partial<ServerLimits> | undefined;

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@epsilon/env";
 import { AssertionError, EpsilonError, errors } from "@epsilon/model";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { ServerContext } from "../context.ts";
+import type { HttpContext } from "../context.ts";
 import { isWaitingForContinue } from "./body.ts";
 import { chooseEncoding, encodeBytes, encodedBytesMin } from "./encode.ts";
 
@@ -12,7 +12,7 @@ const smallBodyBytes = 64 * 1024;
 
 /** Sends a value as JSON, encoded if it is long and the caller accepts it. */
 export async function sendJson(
-  context: ServerContext,
+  context: HttpContext,
   reply: FastifyReply,
   answer: { readonly status?: number; readonly value: unknown },
 ): Promise<FastifyReply> {
@@ -24,7 +24,7 @@ export async function sendJson(
 
 /** Sends a text, encoded if it is long and the caller accepts it. */
 export async function sendText(
-  context: ServerContext,
+  context: HttpContext,
   reply: FastifyReply,
   answer: { readonly type: string; readonly text: string },
 ): Promise<FastifyReply> {
@@ -74,7 +74,7 @@ export function errorBody(error: EpsilonError): Record<string, unknown> {
 
 /** Answers with an error, and reports the ones that are not the caller's. */
 export async function sendError(
-  context: ServerContext,
+  context: HttpContext,
   request: FastifyRequest,
   failure: { readonly error: unknown; readonly reply: FastifyReply },
 ): Promise<FastifyReply> {
@@ -127,7 +127,7 @@ function retryAfterSeconds(error: EpsilonError): string {
  * for a while, and then the connection closes.
  */
 async function sendBeforeBodyEnds(
-  context: ServerContext,
+  context: HttpContext,
   request: IncomingMessage,
   answer: { readonly reply: FastifyReply; readonly error: EpsilonError },
 ): Promise<void> {
@@ -147,7 +147,7 @@ async function sendBeforeBodyEnds(
 async function drain(
   request: IncomingMessage,
   response: ServerResponse,
-  { env, limits }: { readonly env: { readonly clock: Clock }; readonly limits: ServerContext["limits"] },
+  { env, limits }: { readonly env: { readonly clock: Clock }; readonly limits: HttpContext["limits"] },
 ): Promise<void> {
   const stop = new AbortController();
   let bytes = 0;
@@ -166,7 +166,7 @@ async function drain(
 }
 
 function report(
-  context: ServerContext,
+  context: HttpContext,
   request: FastifyRequest,
   failure: { readonly error: EpsilonError; readonly original: unknown },
 ): void {

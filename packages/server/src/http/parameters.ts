@@ -2,7 +2,7 @@
 
 import { EpsilonError, parseCollectionName, parseDuration } from "@epsilon/model";
 import type { FastifyRequest } from "fastify";
-import type { ServerContext } from "../context.ts";
+import type { HttpContext } from "../context.ts";
 import { readBody } from "./body.ts";
 
 /** The collection in the path. Throws `bad_collection`. */
@@ -45,7 +45,7 @@ export function parseCount(name: string, text: string, min: number): number {
 }
 
 /** How long a query may take: what it asks for, within the limit. Throws `bad_request`. */
-export function parseTimeout(context: ServerContext, text: string | undefined): number {
+export function parseTimeout(context: HttpContext, text: string | undefined): number {
   const { queryMsDefault, queryMsMax } = context.limits;
   if (text === undefined) return queryMsDefault;
   const timeoutMs = parseDuration(text);
@@ -58,7 +58,7 @@ export function parseTimeout(context: ServerContext, text: string | undefined): 
 
 /** The body as JSON. Throws `bad_utf8`, `bad_json`, `empty_body`, and what `readBody` throws. */
 export async function readJson(
-  context: ServerContext,
+  context: HttpContext,
   request: FastifyRequest,
   bytesMax: number,
 ): Promise<unknown> {

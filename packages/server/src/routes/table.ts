@@ -49,7 +49,14 @@ export const routes: readonly Route[] = [
   },
   { method: "POST", path: `${collection}/query`, scope: "read", covers: "collection", handle: postQuery },
   { method: "GET", path: `${collection}/query`, scope: "read", covers: "collection", handle: getQuery },
-  { method: "GET", path: `${collection}/tail`, scope: "read", covers: "collection", handle: tailEvents },
+  {
+    method: "GET",
+    path: `${collection}/tail`,
+    scope: "read",
+    covers: "collection",
+    handle: tailEvents,
+    hasHead: false,
+  },
   { method: "GET", path: `${collection}/sources`, scope: "read", covers: "collection", handle: listSources },
   {
     method: "DELETE",
@@ -68,25 +75,3 @@ export const routes: readonly Route[] = [
   { method: "POST", path: "/v1/snapshots/{id}/verify", scope: "admin", covers: "all", handle: snapshots },
   { method: "POST", path: "/v1/snapshots/{id}/confirm", scope: "admin", covers: "all", handle: snapshots },
 ];
-
-/** The methods that a route is asked by. A tail has no head worth asking for: it would never end. */
-export function methodsOf({ method, handle }: Route): ("GET" | "HEAD" | "POST" | "DELETE")[] {
-  return method === "GET" && handle !== tailEvents ? ["GET", "HEAD"] : [method];
-}
-
-/** The methods that a path takes; empty if there is no such path. */
-export function methodsAt(path: string): readonly string[] {
-  const methods = routes.filter((route) => matchesPath(route.path, path)).flatMap(methodsOf);
-  return methods.length === 0 ? [] : [...methods, "OPTIONS"];
-}
-
-function matchesPath(pattern: string, path: string): boolean {
-  const segments = path.split("/");
-  const expected = pattern.split("/");
-  return (
-    segments.length === expected.length &&
-    expected.every((part, index) =>
-      part.startsWith("{") ? segments[index] !== "" : part === segments[index],
-    )
-  );
-}

@@ -2,22 +2,8 @@
 
 import { EpsilonError } from "@epsilon/model";
 import type { EventStore, StoreStatistics } from "@epsilon/store";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-
-export interface Metrics {
-  readonly contentType: string;
-  /** One request is done. */
-  requestDone(request: RequestFigures): void;
-  /** Everything as Prometheus text. */
-  text(): Promise<string>;
-}
-
-export interface RequestFigures {
-  readonly method: string;
-  readonly route: string;
-  readonly status: number;
-  readonly elapsedMs: number;
-}
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { type Metrics, registerHttp } from "./http-metrics.ts";
 
 /** What the server itself knows. */
 export interface ServerFigures {
@@ -43,9 +29,6 @@ const gauges = [
   ["databaseBytes", "epsilon_database_bytes", "Bytes of the database on disk"],
 ] as const satisfies readonly (readonly [keyof StoreStatistics, string, string])[];
 
-/** From a millisecond to a minute. */
-const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-
 /** Registers everything. */
 export function createMetrics(store: EventStore, figures: ServerFigures): Metrics {
   const registry = new Registry();
@@ -53,30 +36,13 @@ export function createMetrics(store: EventStore, figures: ServerFigures): Metric
   const refreshCollections = registerCollections(registry, store);
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const gauge = (name: string, help: string, value: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  };
-  gauge("epsilon_tails", "Tails that are open", figures.tails);
-  gauge("epsilon_body_bytes", "Bytes of request bodies in memory", figures.bodyBytes);
-  const requests = new Counter({
-    name: "epsilon_http_requests_total",
-    help: "Requests answered",
-    labelNames: ["method", "route", "status"],
+  new Gauge({
+    name: "epsilon_tails",
+    help: "Tails that are open",
     registers,
-  });
-  const durations = new Histogram({
-    name: "epsilon_http_request_duration_seconds",
-    help: "From the head of a request to the end of its answer",
-    labelNames: ["method", "route"],
-    buckets: durationBuckets,
-    registers,
+    collect() {
+      this.set(figures.tails());
+    },
   });
   return {
     contentType: registry.contentType,
@@ -84,10 +50,7 @@ export function createMetrics(store: EventStore, figures: ServerFigures): Metric
       await refreshCollections();
       return registry.metrics();
     },
-    requestDone({ method, route, status, elapsedMs }) {
-      requests.inc({ method, route, status });
-      durations.observe({ method, route }, elapsedMs / 1000);
-    },
+    requestDone: registerHttp(registry, figures.bodyBytes),
   };
 }
 
