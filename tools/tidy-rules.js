@@ -15,16 +15,21 @@ export const importTable = {
   store: ["model", "env", "log", "query"],
   server: ["model", "env", "query", "store"],
   client: ["model", "env", "log", "query"],
-  cli: ["model", "env", "log", "query", "store", "server", "client"],
+  relay: ["model", "env", "store", "server", "client"],
+  cli: ["model", "env", "log", "query", "store", "server", "client", "relay"],
   ui: ["model", "query", "client"],
-  lab: ["model", "env", "log", "query", "store", "server", "client"],
+  lab: ["model", "env", "log", "query", "store", "server", "client", "relay"],
 };
 
 /** Which of Node's modules a package may use. `env` has its own rule: only its `node-*.ts` files. */
 export const nodeModules = {
   server: ["node:http", "node:https", "node:zlib", "node:crypto", "node:tls", "node:net", "node:stream"],
   store: ["node:buffer", "node:crypto"],
+  relay: ["node:stream"],
 };
+
+/** Parts of a package that another one uses without the rest of it: what names events comes without DuckDB. */
+const sharedParts = { relay: ["@epsilon/store/prepare"] };
 
 /** Packages that touch the world as they like. Tests and conformance suites do as well. */
 const worldly = ["cli", "lab"];
@@ -117,7 +122,8 @@ function importFinding(path, specifier, dependencies) {
     const [, name, ...rest] = specifier.split("/");
     // What a package offers to the tests of others (`./testing`) is for tests.
     const isOffer = rest.join("/") === "testing" && isTestFile(path);
-    if (0 < rest.length && !isOffer) return `${specifier}: a package is imported by its name alone`;
+    const isShared = (sharedParts[from] ?? []).includes(specifier);
+    if (0 < rest.length && !isOffer && !isShared) return `${specifier}: a package is imported by its name alone`;
     return name === from || (importTable[from] ?? []).includes(name)
       ? null
       : `${from} may not import ${name}`;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -94,7 +95,30 @@ export async function serve(
   fileKilobytesMax?: number,
 ): Promise<Served> {
   const all = ["serve", "--data", data, "--listen", "127.0.0.1:0", ...words];
-  const child = fileKilobytesMax === undefined ? start(all) : startLimited(all, fileKilobytesMax);
+  return listening(data, fileKilobytesMax === undefined ? start(all) : startLimited(all, fileKilobytesMax));
+}
+
+/** Starts a relay on a free port, and waits until it listens. `data` is its spool. */
+export async function serveRelay(
+  spool: string,
+  urls: readonly string[],
+  words: readonly string[] = [],
+): Promise<Served> {
+  const all = ["relay", "--to", urls.join(","), "--spool", spool, "--listen", "127.0.0.1:0", ...words];
+  return listening(spool, start(all));
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  assert.ok(address !== null && typeof address === "object");
+  return address.port;
+}
+
+async function listening(data: string, child: ChildProcess): Promise<Served> {
   const ended = exitOf(child);
   leftovers.unshift(() => child.kill("SIGKILL"));
   let said = "";

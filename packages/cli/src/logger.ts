@@ -1,4 +1,4 @@
-/** The log lines of `epsilon serve`, on stderr: for people, or (with `--format json`) a line of JSON each. */
+/** The log lines of `epsilon serve` and `epsilon relay`, on stderr: for people, or (with `--format json`) a line of JSON each. */
 
 import type { ReportEvent } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
@@ -6,7 +6,7 @@ import { EpsilonError } from "@epsilon/model";
 export interface Logger {
   readonly report: (event: ReportEvent) => void;
   /** It listens; `--quiet` does not silence this. */
-  started(details: { readonly url: string; readonly data: string; readonly instance: string }): void;
+  started(details: Readonly<Record<string, unknown>> & { readonly url: string }, words: string): void;
   say(event: string, details: Readonly<Record<string, unknown>>): void;
   failed(error: unknown): void;
 }
@@ -31,9 +31,8 @@ export function createLogger({ isJson, isQuiet }: LoggerOptions): Logger {
   };
   return {
     report,
-    started: ({ url, data, instance }) => {
-      const event = { level: "info", event: "listening", details: { url, data, instance } } as const;
-      write(event, `listening on ${url}\ndata in ${data} (instance ${instance})`);
+    started: (details, words) => {
+      write({ level: "info", event: "listening", details }, `listening on ${details.url}\n${words}`);
     },
     say: (event, details) => report({ level: "info", event, details }),
     failed: (error) => {

@@ -7,6 +7,7 @@ import { addExportCommand } from "./commands/export.ts";
 import { addLaterCommands } from "./commands/later.ts";
 import { addPushCommand } from "./commands/push.ts";
 import { addQueryCommand } from "./commands/query.ts";
+import { addRelayCommand } from "./commands/relay.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addTailCommand } from "./commands/tail.ts";
 import { preferCommandLine } from "./flags.ts";
@@ -29,6 +30,7 @@ export function buildProgram(context: CommandContext): Command {
       )}\n\nEvery flag can be set as EPSILON_FLAG_NAME. Exit codes: 0 done, 1 no (some events rejected), 2 could not do it.`,
     );
   addServeCommand(program, context);
+  addRelayCommand(program, context);
   addPushCommand(program, context);
   addQueryCommand(program, context);
   addTailCommand(program, context);

@@ -3,21 +3,17 @@
 import { resolve } from "node:path";
 import { createNodeEnv } from "@epsilon/env";
 import { EpsilonError, parseCollectionName, parseDuration } from "@epsilon/model";
-import { assertListenAllowed, assertTlsWorks, createServer, parseOrigin, parseTokens } from "@epsilon/server";
+import { createServer } from "@epsilon/server";
 import { openEmbeddedStore, type Retention } from "@epsilon/store";
-import { type CommonFlags, parseList, readText } from "./flags.ts";
+import { type CommonFlags, parseList } from "./flags.ts";
+import type { ListenFlags } from "./listen-flags.ts";
+import { listenOptionsOf } from "./listen-options.ts";
 import { createLogger } from "./logger.ts";
-import { exitCodeOf, flushOutput } from "./output.ts";
+import { runUntilEnded, watchFailure } from "./run-until-ended.ts";
 import { version } from "./version.ts";
 
-export interface ServeFlags extends CommonFlags {
+export interface ServeFlags extends CommonFlags, ListenFlags {
   readonly data: string;
-  readonly listen: string;
-  readonly tokens?: string;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly allowOrigin?: string;
-  readonly insecure?: boolean;
   readonly retention?: string;
   readonly confirmClock?: boolean;
   readonly snapshotTo?: string;
@@ -32,25 +28,12 @@ export async function serveInstance(flags: ServeFlags): Promise<number> {
       "--snapshot-to and --snapshot-every: snapshots are not built yet",
     );
   if (flags.data === "") throw new EpsilonError("usage", "--data is empty; give the data folder");
-  const listen = parseListen(flags.listen);
-  const tokens = flags.tokens === undefined ? undefined : parseTokens(readText(flags.tokens));
-  const tls = readTls(flags);
-  const allowOrigins = parseList(flags.allowOrigin ?? "").map((origin) =>
-    origin === "*" ? origin : checkOrigin(origin),
-  );
+  const listening = listenOptionsOf(flags);
   const retention = parseRetention(flags.retention ?? "");
-  const insecure = flags.insecure === true;
-  assertListenAllowed(listen.host, { tokens, insecure });
 
   const logger = createLogger({ isJson: flags.format === "json", isQuiet: flags.quiet === true });
   const env = createNodeEnv({ report: logger.report });
-  let fail: (error: unknown) => void = () => undefined;
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  // Whoever waits for it comes later; until then a failure is not unhandled.
-  failed.catch(() => undefined);
-
+  const { fail, failed } = watchFailure();
   const directory = resolve(flags.data);
   const store = await openEmbeddedStore(env, {
     directory,
@@ -59,60 +42,24 @@ export async function serveInstance(flags: ServeFlags): Promise<number> {
     onFailure: fail,
   });
   const server = await createServer(env, {
+    ...listening,
     store,
-    listen,
-    tokens,
-    tls,
-    allowOrigins,
-    insecure,
     version,
     onFatal: fail,
   }).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
-  const signal = nextSignal();
-  logger.started({ url: server.address.url, data: directory, instance: store.identity.id });
-  try {
-    const name = await Promise.race([signal, failed]);
-    logger.say("stopping", { signal: name });
-    await server.close();
-    await store.close();
-    logger.say("stopped", {});
-    return 0;
-  } catch (error) {
-    // What failed may not be asked to close: the process ends, and the next start recovers.
-    logger.failed(error);
-    await flushOutput();
-    process.exit(exitCodeOf(error) === 1 ? 1 : 2);
-  }
-}
-
-/** The first signal to end. A second one ends at once. */
-function nextSignal(): Promise<string> {
-  return new Promise((settle) => {
-    let count = 0;
-    for (const name of ["SIGINT", "SIGTERM"] as const)
-      process.on(name, () => {
-        count += 1;
-        if (count > 1) process.exit(name === "SIGINT" ? 130 : 143);
-        settle(name);
-      });
+  const details = { url: server.address.url, data: directory, instance: store.identity.id };
+  const ended = runUntilEnded(logger, {
+    failed,
+    close: async () => {
+      await server.close();
+      await store.close();
+    },
   });
-}
-
-/** `HOST:PORT`, `[::1]:PORT` or a port alone. Throws `usage`. */
-export function parseListen(text: string): { readonly host: string; readonly port: number } {
-  const [, bracketed, plain, digits] =
-    /^(?:\[([0-9a-fA-F:.%a-z]+)\]:|([^:[\]]*):)?([0-9]{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65_535)
-    throw new EpsilonError(
-      "usage",
-      `--listen ${JSON.stringify(text)}: give HOST:PORT, such as 127.0.0.1:4320 or [::1]:4320`,
-    );
-  const host = bracketed ?? plain;
-  return { host: host === undefined || host === "" ? "127.0.0.1" : host, port };
+  logger.started(details, `data in ${directory} (instance ${store.identity.id})`);
+  return ended;
 }
 
 /** `90d`, `NAME=90d,…`, or both. Throws `usage`. */
@@ -133,19 +80,4 @@ export function parseRetention(text: string): Retention {
     else byCollection.set(parseCollectionName(left), ms);
   }
   return { defaultMs, byCollection };
-}
-
-function readTls(flags: ServeFlags): { readonly cert: string; readonly key: string } | undefined {
-  const { tlsCert, tlsKey } = flags;
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw new EpsilonError("usage", "--tls-cert and --tls-key go together");
-  const tls = { cert: readText(tlsCert), key: readText(tlsKey) };
-  assertTlsWorks(tls);
-  return tls;
-}
-
-function checkOrigin(text: string): string {
-  parseOrigin(text);
-  return text;
 }

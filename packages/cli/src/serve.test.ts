@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createClient } from "@epsilon/client";
 import { epsilon, parseLines, serve, temporaryFile, temporaryFolder } from "./fixture.ts";
-import { parseListen, parseRetention } from "./serve-instance.ts";
+import { parseListen } from "./listen-options.ts";
+import { parseRetention } from "./serve-instance.ts";
 
 test("an instance says where it listens and where its data is, and ends in order", async () => {
   const data = join(temporaryFolder(), "new/data");

@@ -5,6 +5,7 @@
 export { createNodeEnv, type Env } from "@epsilon/env";
 export { EpsilonError, type ErrorCode } from "@epsilon/model";
 export { parseQuery, printQuery } from "@epsilon/query";
+export { type Chunk, chunksOf } from "./client/chunks.ts";
 export {
   Client,
   type ClientOptions,
@@ -13,6 +14,7 @@ export {
   type ReadOptions,
 } from "./client/client.ts";
 export { createClient } from "./client/create-client.ts";
+export type { LoopStatus } from "./client/lag.ts";
 export type { EventInput } from "./client/name-events.ts";
 export { readFileBytes } from "./files/bytes.ts";
 export type { DecimalMark } from "./files/cells.ts";
@@ -22,7 +24,7 @@ export type { FileEvent, FileStretch } from "./files/record-reader.ts";
 export type { BadRecord } from "./files/records.ts";
 export { timeDirectives } from "./files/strptime.ts";
 export * from "./http/answers.ts";
-export { parseInstanceUrl } from "./http/exchange.ts";
+export { errorOf, parseInstanceUrl } from "./http/exchange.ts";
 export {
   createHttpClient,
   type HttpClient,
@@ -42,7 +44,12 @@ export {
 } from "./push/push-events.ts";
 export type { AskFailure } from "./reads/ask.ts";
 export { createReader } from "./reads/create-reader.ts";
-export type { Freshness, InstancesOptions as ReaderOptions, OwnWrites } from "./reads/instances.ts";
+export {
+  type Freshness,
+  Instances,
+  type InstancesOptions as ReaderOptions,
+  type OwnWrites,
+} from "./reads/instances.ts";
 export type { Behind } from "./reads/known-sources.ts";
 export type { ReadEventsRequest } from "./reads/read-events.ts";
 export type { ReadTailRequest } from "./reads/read-tail.ts";

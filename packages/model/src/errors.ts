@@ -146,6 +146,12 @@ export const errors = {
     kind: "operating",
     meaning: "written, but not yet on as many instances as asked for",
   },
+  relay_takes_no_cursor: {
+    status: 400,
+    exit: 2,
+    kind: "caller",
+    meaning: "a relay keeps its own cursors, and takes no source headers",
+  },
   spool_full: {
     status: 507,
     exit: 2,

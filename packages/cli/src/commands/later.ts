@@ -6,7 +6,6 @@ import type { CommandContext } from "../program-context.ts";
 
 /** What they wait for. */
 export const laterCommands: Readonly<Record<string, string>> = {
-  relay: "the replicating client",
   status: "the replicating client",
   compare: "the replicating client",
   repair: "the replicating client",

@@ -2,21 +2,16 @@
 
 import type { Command } from "commander";
 import { addCommonFlags, flag } from "../flags.ts";
+import { addListenFlags } from "../listen-flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
 import type { ServeFlags } from "../serve-instance.ts";
 
 export function addServeCommand(program: Command, context: CommandContext): void {
   const command = program.command("serve").description("run an instance");
-  addCommonFlags(command)
-    .addOption(flag("--data <dir>", "the data folder, made if it is new").default("./epsilon-data"))
-    .addOption(
-      flag("--listen <host:port>", "where to listen; port 0 takes a free one").default("127.0.0.1:4320"),
-    )
-    .addOption(flag("--tokens <file>", "who may do what, a line each: TOKEN SCOPE[,SCOPE] [# note]"))
-    .addOption(flag("--tls-cert <file>", "the certificate with its chain, PEM"))
-    .addOption(flag("--tls-key <file>", "its key, PEM"))
-    .addOption(flag("--allow-origin <origins>", "web pages that may ask, such as https://www.example.org"))
-    .addOption(flag("--insecure", "let other machines in without tokens"))
+  addCommonFlags(command).addOption(
+    flag("--data <dir>", "the data folder, made if it is new").default("./epsilon-data"),
+  );
+  addListenFlags(command, "127.0.0.1:4320")
     .addOption(flag("--retention <rules>", "how long to keep events: 90d, or views=90d,logs=7d, or both"))
     .addOption(flag("--confirm-clock", "the clock is right although it jumped: purge again"))
     .addOption(flag("--snapshot-to <where>", "where snapshots go (not built yet)"))

@@ -8,6 +8,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import {
   Client,
+  chunksOf,
   createHttpClient,
   type FileInput,
   pushEvents,
@@ -75,8 +76,7 @@ export async function pushThroughSpool(
   try {
     for await (const { events, rejected } of readFileEvents(env, input, options, nativeSha256)) {
       for (const bad of rejected) rejections.add(fileIndex, { file, ...bad });
-      const lines = Buffer.from(events.map(({ json }) => `${json}\n`).join(""));
-      await client.append(lines, events.length, { signal: stop });
+      await client.append(chunksOf(events), { signal: stop });
       spooled += events.length;
     }
     const stalled = untilStalled(env, {

@@ -1,12 +1,12 @@
 /** `epsilon push` to several instances: files, pipes and files that grow, with instances that are away. */
 import assert from "node:assert/strict";
 import { appendFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
   epsilon,
   exitOf,
+  freePort,
   parseLines,
   type Served,
   serve,
@@ -148,13 +148,3 @@ test("a token that may only append gets a file there without cursors", async () 
     await served.end("SIGTERM");
   }
 });
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  assert.ok(address !== null && typeof address === "object");
-  return address.port;
-}

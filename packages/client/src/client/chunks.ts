@@ -1,7 +1,5 @@
 /** Named events as the chunks that a spool keeps and loops send: small enough to be joined to batches of any size. */
 
-import type { NamedEvent } from "./name-events.ts";
-
 const chunkEventsMax = 1000;
 /** In UTF-16 units; at most three times as many bytes. */
 const chunkCharsMax = 256 * 1024;
@@ -14,7 +12,7 @@ export interface Chunk {
 }
 
 /** Cuts in order; an event that is larger than a chunk is one of its own. */
-export function chunksOf(events: readonly NamedEvent[]): readonly Chunk[] {
+export function chunksOf(events: readonly { readonly json: string }[]): readonly Chunk[] {
   const chunks: Chunk[] = [];
   let lines = "";
   let count = 0;

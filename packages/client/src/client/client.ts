@@ -16,6 +16,7 @@ import { writeDeadLetter } from "../spool/dead-letters.ts";
 import type { SpoolPart } from "../spool/part.ts";
 import { openSpool, type Spool } from "../spool/spool.ts";
 import { type Chunk, chunksOf } from "./chunks.ts";
+import { LagClock, type LoopStatus, loopStatus } from "./lag.ts";
 import { type EventInput, nameEvent, nameEvents } from "./name-events.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -57,9 +58,12 @@ export interface ReadOptions {
 }
 
 export interface ClientStatus {
+  /** What instances know the spool by. */
+  readonly source: string;
   /** Sources × instances. */
-  readonly loops: readonly ReplicatorState[];
+  readonly loops: readonly LoopStatus[];
   readonly spoolBytes: number;
+  readonly spoolBytesMax: number;
   readonly lostRecords: number;
 }
 
@@ -70,6 +74,7 @@ export class Client {
   readonly #env: Env;
   readonly #options: ClientOptions;
   readonly #hash: Sha256;
+  readonly #lagClock: LagClock;
   readonly #replication: Replication;
   readonly #reader: Reader;
   readonly #recorder: Recorder;
@@ -87,6 +92,7 @@ export class Client {
     this.#env = env;
     this.#options = options;
     this.#hash = options.hash ?? sha256;
+    this.#lagClock = new LagClock(env.clock);
     parseCollectionName(options.collection);
     if (options.instances.length === 0)
       throw new EpsilonError("bad_request", "a client needs the address of at least one instance");
@@ -144,14 +150,14 @@ export class Client {
   }
 
   /**
-   * The same for events that are named already (`_ts` and `_id`) and written down as lines, each ending in a newline:
-   * they are not looked at.
+   * The same for events that are named already (`_ts` and `_id`) and written down as lines, each ending in a newline, in
+   * chunks of about a thousand: they are not looked at.
    */
-  async append(lines: Uint8Array, events: number, options: PushOptions = {}): Promise<void> {
+  async append(chunks: readonly Chunk[], options: PushOptions = {}): Promise<void> {
     const { ack = "spool", timeoutMs, signal } = options;
     const collection = parseCollectionName(options.collection ?? this.#options.collection);
     if (this.#closed !== undefined) throw closed();
-    if (events > 0) await this.#append(collection, [{ lines, events }], { ack, timeoutMs, signal });
+    await this.#append(collection, chunks, { ack, timeoutMs, signal });
   }
 
   /** Settles when all that was recorded and pushed here is on the instances. Rejects with `not_acknowledged`. */
@@ -202,9 +208,14 @@ export class Client {
 
   async status(): Promise<ClientStatus> {
     const spool = await this.#opened;
+    const loops = this.#replication.loops.map(({ source, state }) =>
+      loopStatus(state, this.#directories.get(source), this.#lagClock),
+    );
     return {
-      loops: this.#replication.states,
+      source: spool.source,
+      loops: await Promise.all(loops),
       spoolBytes: spool.sizeBytes,
+      spoolBytesMax: spool.bytesMax,
       lostRecords: this.#recorder.lost,
     };
   }
@@ -266,6 +277,7 @@ export class Client {
     const spool = await this.#opened;
     const written = await Promise.all(chunks.map((chunk) => spool.append(collection, chunk, signal)));
     const last = written.at(-1);
+    if (last !== undefined) this.#lagClock.note(last.cursor.stream, last.cursor.position);
     if (last !== undefined && this.#isFurther(last)) this.#written.set(last.part, last.cursor);
     return last;
   }

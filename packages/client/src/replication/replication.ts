@@ -63,7 +63,12 @@ export class Replication {
 
   /** Sources × instances. */
   get states(): readonly ReplicatorState[] {
-    return [...this.#loops.values()].flat().map((loop) => loop.state);
+    return this.loops.map(({ state }) => state);
+  }
+
+  /** The same, each with its source. */
+  get loops(): readonly { readonly source: Source; readonly state: ReplicatorState }[] {
+    return [...this.#loops].flatMap(([source, loops]) => loops.map(({ state }) => ({ source, state })));
   }
 
   /**
