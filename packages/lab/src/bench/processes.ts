@@ -52,6 +52,21 @@ export async function startEpsilon(
   });
 }
 
+/** Starts `epsilon relay` to these instances. Rejects as `startEpsilon` does. */
+export async function startRelay(
+  spoolDirectory: string,
+  urls: readonly string[],
+  options: { readonly flags?: readonly string[]; readonly port?: number } = {},
+): Promise<RunningServer> {
+  const port = options.port ?? (await freePort());
+  const where = ["--to", urls.join(","), "--spool", spoolDirectory, "--listen", `127.0.0.1:${port}`];
+  return await startServer([epsilonCommand, "relay", ...where, ...(options.flags ?? [])], {
+    port,
+    logFile: `${spoolDirectory}.log`,
+    path: "/readyz",
+  });
+}
+
 /** Starts the floor, which appends to `file`. */
 export async function startFloor(file: string): Promise<RunningServer> {
   const port = await freePort();
