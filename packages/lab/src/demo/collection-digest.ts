@@ -40,7 +40,8 @@ export async function* eventLines(origin: string, collection: string): AsyncGene
   }
 }
 
-function digestOfLine(line: string): Digest {
+/** The digest of one event, by its line. */
+export function digestOfLine(line: string): Digest {
   const node = parseStrictJson(line);
   if (!(node instanceof JsonObject)) throw new EpsilonError("not_an_object", `an instance gave ${line}`);
   const never = (): never => {
