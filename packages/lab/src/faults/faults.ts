@@ -4,7 +4,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { seededUnit } from "../drill/writers.ts";
 import { Cluster } from "./cluster.ts";
-import { nameOfCollection, type Scenario } from "./scenarios.ts";
+import { nameOfCollection } from "./scenarios.ts";
+import type { Scenario } from "./story.ts";
 import { findWrong } from "./verify.ts";
 
 export interface FaultsOptions {
