@@ -42,7 +42,10 @@ interface FormatFlag {
 /** Adds `--from` and `--collection`. */
 export function addFromFlag(command: Command): Command {
   return command.addOption(
-    flag("--from <url>", `the instance to ask (default: EPSILON_URL, or ${defaultUrl})`),
+    flag(
+      "--from <urls>",
+      `the instance to ask, or several: then whichever answers (default: EPSILON_URL, or ${defaultUrl})`,
+    ),
   );
 }
 
@@ -109,7 +112,7 @@ export function oneUrl(given: string | undefined, flagName: string): string {
   if (more.length > 0)
     throw new EpsilonError(
       "usage",
-      `${flagName} has ${urls.length} addresses; several instances at once come with the replicating push, so give one`,
+      `${flagName} has ${urls.length} addresses; a delete on several instances at once comes with compare and repair, so give one`,
     );
   return url;
 }

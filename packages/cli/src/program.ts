@@ -9,6 +9,7 @@ import { addPushCommand } from "./commands/push.ts";
 import { addQueryCommand } from "./commands/query.ts";
 import { addRelayCommand } from "./commands/relay.ts";
 import { addServeCommand } from "./commands/serve.ts";
+import { addStatusCommand } from "./commands/status.ts";
 import { addTailCommand } from "./commands/tail.ts";
 import { preferCommandLine } from "./flags.ts";
 import { errorLine } from "./output.ts";
@@ -37,6 +38,7 @@ export function buildProgram(context: CommandContext): Command {
   addExportCommand(program, context);
   addDeleteCommand(program, context);
   addDropCommand(program, context);
+  addStatusCommand(program, context);
   addCheckCommand(program, context);
   addLaterCommands(program, context);
   for (const command of program.commands) command.exitOverride();

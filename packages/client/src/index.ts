@@ -62,3 +62,12 @@ export { FileSource, type FileSourceOptions, fileSourceName } from "./sources/fi
 export { FollowedFile } from "./sources/followed-file.ts";
 export type { FiniteSource, ResumePoint, Source, SourceChunk } from "./sources/source.ts";
 export { checkSpool, type SpoolCheck } from "./spool/check-spool.ts";
+export { type DeadLetter, readDeadLetters } from "./spool/dead-letters.ts";
+export { type Asked, askStatus } from "./status/ask-status.ts";
+export {
+  type InstanceSaid,
+  type Place,
+  reportStatus,
+  type StatusReport,
+  type StreamReport,
+} from "./status/report.ts";

@@ -10,6 +10,7 @@ import {
   type CommonFlags,
   clientOf,
   flag,
+  instancesOf,
   oneUrl,
 } from "../flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
@@ -81,8 +82,13 @@ export function addDropCommand(program: Command, context: CommandContext): void 
     .action((collection: string, flags: DropFlags) =>
       context.run(flags, async () => {
         const { env, output } = context.open(flags);
-        const client = clientOf(env, oneUrl(flags.from, "--from"), flags);
-        await client.drop(parseCollectionName(collection));
+        const instances = instancesOf(flags.from, "--from", flags);
+        parseCollectionName(collection);
+        // What is dropped on one of them only would come back to it from the sources, and stay on the others.
+        for (const { url } of instances) {
+          await clientOf(env, url, flags).drop(collection);
+          if (instances.length > 1) output.say(`${collection} dropped on ${url}`);
+        }
         await output.answer(
           flags.format === "json"
             ? `${JSON.stringify({ dropped: collection })}\n`

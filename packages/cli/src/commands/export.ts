@@ -1,5 +1,7 @@
 /** `epsilon export`: raw events as NDJSON on stdout, ready to be pushed again. */
 
+import { type ReadEventsRequest, Reader } from "@epsilon/client";
+import { must } from "@epsilon/model";
 import type { Command } from "commander";
 import {
   addCollectionFlag,
@@ -8,7 +10,7 @@ import {
   type CommonFlags,
   clientOf,
   flag,
-  oneUrl,
+  instancesOf,
 } from "../flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
 import { startProgress } from "../progress.ts";
@@ -39,16 +41,38 @@ export function addExportCommand(program: Command, context: CommandContext): voi
 
 async function exportEvents(context: CommandContext, flags: ExportFlags): Promise<number> {
   const { env, output } = context.open(flags);
-  const client = clientOf(env, oneUrl(flags.from, "--from"), flags);
+  const instances = instancesOf(flags.from, "--from", flags);
   const { start, end, filter } = flags;
   // A bar would run into the lines where both go to one terminal.
   const progress = startProgress(undefined, flags.quiet === true || process.stdout.isTTY);
   let bytes = 0;
-  for await (const chunk of client.events(flags.collection, { start, end, filter })) {
+  const request = { start, end, filter };
+  const chunks =
+    instances.length > 1
+      ? linesFrom(new Reader(env, { instances }), { ...request, collection: flags.collection })
+      : clientOf(env, must(instances[0]).url, flags).events(flags.collection, request);
+  for await (const chunk of chunks) {
     await output.answer(chunk);
     bytes += chunk.length;
     progress.update(bytes, `${(bytes / 1e6).toFixed(1)} MB`);
   }
   progress.end();
   return 0;
+}
+
+const linesAtOnce = 1000;
+
+/** Events of several instances, one going on where another broke off, as stretches of NDJSON. */
+async function* linesFrom(
+  reader: Reader,
+  request: ReadEventsRequest,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let lines: string[] = [];
+  for await (const event of reader.events(request)) {
+    lines.push(`${JSON.stringify(event)}\n`);
+    if (lines.length < linesAtOnce) continue;
+    yield Buffer.from(lines.join(""));
+    lines = [];
+  }
+  if (lines.length > 0) yield Buffer.from(lines.join(""));
 }

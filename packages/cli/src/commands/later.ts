@@ -6,10 +6,9 @@ import type { CommandContext } from "../program-context.ts";
 
 /** What they wait for. */
 export const laterCommands: Readonly<Record<string, string>> = {
-  status: "the replicating client",
-  compare: "the replicating client",
-  repair: "the replicating client",
-  clone: "the replicating client",
+  compare: "compare and repair",
+  repair: "compare and repair",
+  clone: "compare and repair",
   snapshot: "snapshots",
   restore: "snapshots",
 };

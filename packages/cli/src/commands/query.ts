@@ -1,7 +1,7 @@
 /** `epsilon query`: a question in one line, answered as a table. */
 
-import type { QueryAnswer } from "@epsilon/client";
-import { EpsilonError } from "@epsilon/model";
+import { type QueryAnswer, Reader } from "@epsilon/client";
+import { EpsilonError, parseDuration } from "@epsilon/model";
 import { parseQuery } from "@epsilon/query";
 import type { Command } from "commander";
 import {
@@ -9,9 +9,8 @@ import {
   addCommonFlags,
   addFromFlag,
   type CommonFlags,
-  clientOf,
   flag,
-  oneUrl,
+  instancesOf,
 } from "../flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
 import { formatCsv, formatNdjson, formatTable, type Row } from "../tables.ts";
@@ -69,13 +68,24 @@ function fromOf(text: string): string | undefined {
 
 async function query(context: CommandContext, text: string, flags: QueryFlags): Promise<number> {
   const { env, output } = context.open(flags);
-  const client = clientOf(env, oneUrl(flags.from, "--from"), flags);
+  const reader = new Reader(env, { instances: instancesOf(flags.from, "--from", flags) });
   const question = text.trimStart().startsWith("{") ? parseObject(text) : text;
-  const { timeout } = flags;
-  const answer = await client.query(flags.collection, question, timeout === undefined ? {} : { timeout });
+  const { timeout, collection } = flags;
+  const answer = await reader.query(question, { collection, ...timeLimitsOf(timeout) });
   await output.answer(formatAnswer(answer, flags.format ?? "table"));
   for (const { code, message } of answer.meta.notes) output.say(`note: ${message} (${code})`);
+  for (const { source, at } of answer.read.behind)
+    output.say(`note: ${at} is known to be further in ${source} than ${answer.read.url}, which answered`);
   return 0;
+}
+
+/** The instance's own limit, and somewhat more for its answer to arrive. */
+function timeLimitsOf(timeout: string | undefined): {
+  readonly timeout?: string;
+  readonly timeoutMs?: number;
+} {
+  if (timeout === undefined) return {};
+  return { timeout, timeoutMs: parseDuration(timeout) + 10_000 };
 }
 
 function parseObject(text: string): object {

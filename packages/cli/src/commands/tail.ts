@@ -1,5 +1,7 @@
 /** `epsilon tail`: new events as they come, a line of JSON each. */
 
+import { Reader } from "@epsilon/client";
+import { must } from "@epsilon/model";
 import type { Command } from "commander";
 import {
   addCollectionFlag,
@@ -7,7 +9,7 @@ import {
   addFromFlag,
   type CommonFlags,
   clientOf,
-  oneUrl,
+  instancesOf,
 } from "../flags.ts";
 import { type CommandContext, examples } from "../program-context.ts";
 
@@ -32,9 +34,15 @@ export function addTailCommand(program: Command, context: CommandContext): void 
     .action((filter: string | undefined, flags: TailFlags) =>
       context.run(flags, async () => {
         const { env, output } = context.open(flags);
-        const client = clientOf(env, oneUrl(flags.from, "--from"), flags);
-        for await (const { json } of client.tail(flags.collection, { filter }))
-          await output.answer(`${json}\n`);
+        const instances = instancesOf(flags.from, "--from", flags);
+        const { collection } = flags;
+        if (instances.length > 1) {
+          for await (const event of new Reader(env, { instances }).tail({ collection, filter }))
+            await output.answer(`${JSON.stringify(event)}\n`);
+          return 0;
+        }
+        const client = clientOf(env, must(instances[0]).url, flags);
+        for await (const { json } of client.tail(collection, { filter })) await output.answer(`${json}\n`);
         return 0;
       }),
     );

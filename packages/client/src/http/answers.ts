@@ -76,6 +76,34 @@ export interface SourceAnswer {
   readonly conflicts: number;
 }
 
+/** How far a relay is with one instance. */
+export interface RelayLoopAnswer {
+  readonly url: string;
+  readonly instance: string | null;
+  readonly collection: string;
+  readonly source: string;
+  readonly phase: string;
+  readonly cursor: string | null;
+  readonly lag: number | null;
+  readonly lag_bytes: number;
+  readonly lag_seconds: number;
+  readonly last_error: { readonly code: string; readonly message: string } | null;
+  readonly retries: number;
+  readonly duplicates: number | null;
+  readonly rejected: number;
+}
+
+export interface RelayAnswer {
+  readonly id: string;
+  readonly version: string;
+  readonly source: string;
+  readonly spool: { readonly bytes: number; readonly limit_bytes: number };
+  readonly loops: readonly RelayLoopAnswer[];
+  /** Events that some instance refused, since the start. */
+  readonly dead_letters: number;
+  readonly lost: number;
+}
+
 export interface InstanceAnswer {
   readonly id: string;
   readonly incarnation: string;

@@ -7,6 +7,7 @@ import type {
   EventsRequest,
   InstanceAnswer,
   QueryAnswer,
+  RelayAnswer,
   SourceAnswer,
   WriteAnswer,
   WriteClaim,
@@ -63,6 +64,8 @@ export interface HttpClient {
   collections(): Promise<readonly CollectionAnswer[]>;
   sources(collection: string, source?: string, options?: Cancel): Promise<readonly SourceAnswer[]>;
   instance(): Promise<InstanceAnswer>;
+  /** What a relay knows of its instances; null where no relay answers. */
+  relay(options?: Cancel): Promise<RelayAnswer | null>;
   /** Deletes what matches; answers how many. */
   deleteWhere(collection: string, filter: string): Promise<number>;
   /** Forgets a collection on this instance. */
@@ -104,6 +107,11 @@ export function createHttpClient(env: Env, options: HttpClientOptions): HttpClie
         )
       ).sources,
     instance: () => json("/v1/instance"),
+    relay: async (more = {}) =>
+      json<RelayAnswer>("/v1/relay", undefined, more).catch((error: unknown) => {
+        if (error instanceof EpsilonError && error.code === "not_found") return null;
+        throw error;
+      }),
     deleteWhere: async (collection, filter) =>
       (await json<{ deleted: number }>(`${collectionPath(collection)}/delete`, { filter })).deleted,
     drop: async (collection) => {

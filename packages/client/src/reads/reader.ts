@@ -11,8 +11,10 @@ import { type ReadTailRequest, readTail } from "./read-tail.ts";
 export interface ReadQueryOptions {
   readonly collection: string;
   readonly freshness?: Freshness | undefined;
-  /** A minute unless given. */
+  /** How long all of it may take; a minute unless given. */
   readonly timeoutMs?: number | undefined;
+  /** How long the instance may work on it, such as `2m`; what it says itself unless given. */
+  readonly timeout?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,7 +51,7 @@ export class Reader {
    * error), with `not_acknowledged` if none has the own writes in time, with the signal's reason.
    */
   async query(query: string | object, options: ReadQueryOptions): Promise<ReadAnswer> {
-    const { collection, freshness, timeoutMs, signal } = options;
+    const { collection, freshness, timeoutMs, timeout, signal } = options;
     const asked = await this.#instances.ask(
       { collection, freshness, timeoutMs, signal, isTimed: true },
       async (at, within) => {
@@ -57,7 +59,10 @@ export class Reader {
         const client = this.#instances.client(at, (one) => {
           identity = one;
         });
-        const answer = await client.query(collection, withSources(query), { signal: within });
+        const answer = await client.query(collection, withSources(query), {
+          signal: within,
+          ...(timeout === undefined ? {} : { timeout }),
+        });
         return { answer, identity };
       },
     );

@@ -4,6 +4,7 @@ import type { Env } from "@epsilon/env";
 import { checkLog, type LogFrame } from "@epsilon/log";
 import { EpsilonError, type ErrorCode, isCollectionName, type Sha256, sha256 } from "@epsilon/model";
 import { type Place, parsePartHeader, placeAfter } from "./part-frame.ts";
+import { readSmallFile } from "./small-files.ts";
 
 export interface SpoolFinding {
   readonly code: ErrorCode;
@@ -16,6 +17,10 @@ export interface SpoolPartCheck {
   /** Events that are held. */
   readonly events: number;
   readonly sizeBytes: number;
+  /** Which life of the part it is; null where it has none yet. */
+  readonly stream: string | null;
+  /** Behind the last event. */
+  readonly position: number;
 }
 
 export interface SpoolCheck {
@@ -50,11 +55,18 @@ export async function checkSpool(env: Env, directory: string, hash: Sha256 = sha
         })),
         ...chain.findings,
       );
-      parts.push({ collection, part, events: chain.events, sizeBytes: log.sizeBytes });
+      const stream = await readStreamName(env, `${directory}/collections/${collection}/${part}`);
+      const { events, position } = chain;
+      parts.push({ collection, part, events, sizeBytes: log.sizeBytes, stream, position });
     }
   }
   const events = parts.reduce((sum, part) => sum + part.events, 0);
   return { sound: findings.length === 0, parts, events, frames, findings };
+}
+
+async function readStreamName(env: Env, folder: string): Promise<string | null> {
+  const path = `${folder}/stream`;
+  return (await env.files.exists(path)) ? (await readSmallFile(env.files, path)).trim() : null;
 }
 
 /** The frames of a part: each follows the one before, and its check is that of its bytes. */
@@ -63,6 +75,7 @@ class Chain {
   readonly #hash: Sha256;
   #last: Place | undefined;
   events = 0;
+  position = 0;
   readonly findings: SpoolFinding[] = [];
 
   constructor(folder: string, hash: Sha256) {
@@ -82,6 +95,7 @@ class Chain {
         this.#find(frame, `it does not follow the one before, which ends at ${last.position}`);
       this.#last = after;
       this.events += events;
+      this.position = after.position;
     } catch (error) {
       if (!(error instanceof EpsilonError)) throw error;
       this.findings.push({ code: error.code, message: error.message });
