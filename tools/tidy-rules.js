@@ -123,7 +123,8 @@ function importFinding(path, specifier, dependencies) {
     // What a package offers to the tests of others (`./testing`) is for tests.
     const isOffer = rest.join("/") === "testing" && isTestFile(path);
     const isShared = (sharedParts[from] ?? []).includes(specifier);
-    if (0 < rest.length && !isOffer && !isShared) return `${specifier}: a package is imported by its name alone`;
+    if (0 < rest.length && !isOffer && !isShared)
+      return `${specifier}: a package is imported by its name alone`;
     return name === from || (importTable[from] ?? []).includes(name)
       ? null
       : `${from} may not import ${name}`;

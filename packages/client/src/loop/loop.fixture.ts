@@ -24,6 +24,7 @@ export function lineOf(n: number): string {
 
 /** A source in memory; positions count events. */
 export class ArraySource implements Source {
+  readonly isLive = true;
   readonly name = "test/source";
   readonly collection = "views";
   #stream = "life0";
@@ -256,9 +257,11 @@ export class FakeInstance {
       isWrite ? `POST ${headers["epsilon-after"] ?? "-"}>${headers["epsilon-cursor"] ?? "-"}` : "GET",
     );
     if (isWrite) this.bodies.push(request.body?.length ?? 0);
-    if (isWrite) this.#writing += 1;
+    if (isWrite && headers["epsilon-cursor"] !== undefined) this.#writing += 1;
     // Whoever gave a request up has none in flight.
-    let isCounted = isWrite;
+    // What goes ahead of a backlog has no cursor, and may overlap.
+    const isClaim = isWrite && headers["epsilon-cursor"] !== undefined;
+    let isCounted = isClaim;
     const uncount = () => {
       if (isCounted) this.#writing -= 1;
       isCounted = false;

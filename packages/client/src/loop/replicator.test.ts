@@ -40,6 +40,7 @@ test("what is there goes in one request, what comes goes at once, and the state 
     totals: { received: 0, stored: 0, duplicates: 0, rejected: 0, conflicts: 0 },
     totalsBefore: { received: 0, stored: 0, duplicates: 0, rejected: 0, conflicts: 0 },
     rejected: 0,
+    freshEvents: 0,
     deliveredEvents: 6,
     deliveredBytes: lines(0, 6).join("\n").length + 1,
   });

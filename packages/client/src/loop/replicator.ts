@@ -10,6 +10,7 @@ import { orAborted } from "../http/time-limit.ts";
 import type { Source } from "../sources/source.ts";
 import { Backoff, isMismatch } from "./backoff.ts";
 import { type Batch, isSamePlace } from "./batch.ts";
+import { FreshSender } from "./fresh-sender.ts";
 import { InstanceLink, parseOrNull } from "./link.ts";
 import { Progress } from "./progress.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -31,10 +32,13 @@ export interface ReplicatorOptions {
   readonly onMove?: (() => void) | undefined;
   /** A request that is not answered within this is given up, milliseconds. */
   readonly answerLimitMs?: number | undefined;
+  /** A lag from which on what is written now goes ahead of the backlog, in the source's positions. */
+  readonly freshLagMin?: number | undefined;
   /** With nothing to send, the instance is asked again after this, milliseconds. */
   readonly idleAskMs?: number | undefined;
 }
 
+const freshLagMinDefault = 20_000;
 const answerLimitMsDefault = 30_000;
 const idleAskMsDefault = 10_000;
 /** A source that says there is more and has nothing is not asked again at once. */
@@ -56,6 +60,8 @@ export class Replicator {
   /** The end of the source, as it was seen last. */
   #end: Cursor | null = null;
   #snapshotted = new Map<string, Cursor | null>();
+  #fresh: FreshSender | undefined;
+  #freshEvents = 0;
   #lastError: ReplicatorState["lastError"] = null;
   #retryAtMs: number | null = null;
   #totals: SourceTotals | null = null;
@@ -98,6 +104,7 @@ export class Replicator {
       totals: this.#totals,
       totalsBefore: this.#totalsBefore,
       rejected: this.#sender.rejected,
+      freshEvents: this.#freshEvents + (this.#fresh?.events ?? 0),
       ...this.#counts,
     };
   }
@@ -159,6 +166,15 @@ export class Replicator {
     const asked = this.#link.instance;
     await this.#hearOut(standing);
     const reader = await this.#readFrom(standing);
+    this.#startFresh(reader);
+    try {
+      await this.#sendOn(reader, asked);
+    } finally {
+      this.#stopFresh();
+    }
+  }
+
+  async #sendOn(reader: ReadAhead, asked: InstanceLink["instance"]): Promise<void> {
     while (this.#link.instance === asked) {
       const batch = await this.#take(reader);
       if (batch === null) {
@@ -168,7 +184,30 @@ export class Replicator {
       this.#wasWoken = false;
       reader.readOn(batch, this.#sender.size);
       if (await this.#deliver(batch)) reader.sent(batch.cursor);
+      // The loop is where this is: nothing is ahead of it any more.
+      if (this.#fresh !== undefined && this.#fresh.at.position <= batch.cursor.position) this.#stopFresh();
     }
+  }
+
+  /** With a long way to go, what is written now is posted ahead. */
+  #startFresh(reader: ReadAhead): void {
+    const end = this.#end;
+    const lag = lagOf(reader.after, end);
+    const { freshLagMin = freshLagMinDefault } = this.#options;
+    if (this.#source.isLive !== true || end === null || lag === null || lag < freshLagMin) return;
+    this.#fresh = new FreshSender(this.#env, {
+      source: this.#source,
+      from: end,
+      post: (body) => this.#link.write(body),
+      signal: this.#stop.signal,
+    });
+    this.#fresh.run().catch((error: unknown) => this.#stop.abort(error));
+  }
+
+  #stopFresh(): void {
+    this.#freshEvents += this.#fresh?.events ?? 0;
+    this.#fresh?.stop();
+    this.#fresh = undefined;
   }
 
   async #ask(): Promise<readonly Cursor[]> {

@@ -10,6 +10,7 @@ import type { ResumePoint, Source, SourceChunk } from "../sources/source.ts";
 export function sharedReads(source: Source, bytesMax: number): Source {
   const reads = new SharedReads(source, bytesMax);
   return {
+    ...(source.isLive === undefined ? {} : { isLive: source.isLive }),
     name: source.name,
     collection: source.collection,
     resume: (standing) => source.resume(standing),

@@ -49,4 +49,6 @@ export interface ReplicatorState {
   /** What was answered as durable since the loop began. */
   readonly deliveredEvents: number;
   readonly deliveredBytes: number;
+  /** Events that were posted ahead of a backlog, without a cursor. */
+  readonly freshEvents: number;
 }

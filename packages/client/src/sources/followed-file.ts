@@ -40,6 +40,7 @@ const lostReason = "the file was cut before this was read";
 
 /** A file that is followed as it grows. Lines count once they have ended. */
 export class FollowedFile implements Source {
+  readonly isLive = true;
   readonly name: string;
   readonly collection: string;
   readonly #env: Env;

@@ -28,6 +28,8 @@ export interface ResumePoint {
 }
 
 export interface Source {
+  /** Whether events are written to it now: what is added at its end may go ahead of a backlog. Not so for a file read once. */
+  readonly isLive?: boolean;
   /** As the instances know it: `HOST/path`, say. */
   readonly name: string;
   readonly collection: string;

@@ -20,6 +20,8 @@ export interface PartOptions {
   readonly fileBytesMax?: number;
 }
 
+/** Loops that go on somewhere, at most: beyond it the place is looked for. */
+const readersMax = 32;
 const fileBytesMax = 8 * 1024 * 1024;
 
 /** Opens a part. Rejects with `log_damaged`, `data_from_newer_version` and those of the file system. */
@@ -42,6 +44,7 @@ export async function openPart(env: Env, options: PartOptions): Promise<SpoolPar
 }
 
 export class SpoolPart implements Source {
+  readonly isLive = true;
   readonly name: string;
   readonly collection: string;
   readonly #env: Env;
@@ -51,6 +54,8 @@ export class SpoolPart implements Source {
   /** The first place of each file of the log, as far as somebody asked. */
   readonly #heads = new Map<number, Place>();
   readonly #waiting = new Set<() => void>();
+  /** Where readers were last, so that they go on there without looking for it: position to offset. */
+  readonly #readTo = new Map<number, { readonly place: Place; readonly offset: number }>();
   #stream: string;
   #durable: Place;
   /** Where the next append follows: ahead of what is durable while appends are under way. */
@@ -158,6 +163,7 @@ export class SpoolPart implements Source {
         if (this.#durable.position < reached.position) return;
         if (this.#stream !== stream) throw this.#restreamed();
         const cursor = { stream, ...reached };
+        this.#remember(reached, offset);
         yield { after, cursor, events: reached.position - before.position, lines: frame.payload };
         after = cursor;
       }
@@ -235,6 +241,8 @@ export class SpoolPart implements Source {
 
   /** The last place at or before a position, and where it is in the log; never before what is held. */
   async #locate(position: number): Promise<{ readonly place: Place; readonly offset: number }> {
+    const known = this.#readTo.get(position);
+    if (known !== undefined && this.#log.startOffset <= known.offset) return known;
     const starts = this.#log.fileStarts;
     let [low, high] = [0, starts.length - 1];
     while (low < high) {
@@ -251,6 +259,13 @@ export class SpoolPart implements Source {
       offset = frame.end;
     }
     return { place, offset };
+  }
+
+  #remember(place: Place, offset: number): void {
+    this.#readTo.delete(place.position);
+    this.#readTo.set(place.position, { place, offset });
+    const [oldest] = this.#readTo.keys();
+    if (readersMax < this.#readTo.size && oldest !== undefined) this.#readTo.delete(oldest);
   }
 
   async #restream(foreign: Cursor): Promise<void> {
