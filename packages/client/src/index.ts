@@ -13,7 +13,7 @@ export {
   type PushOptions,
   type ReadOptions,
 } from "./client/client.ts";
-export { createClient } from "./client/create-client.ts";
+export { createClient, replicate } from "./client/create-client.ts";
 export type { LoopStatus } from "./client/lag.ts";
 export type { EventInput } from "./client/name-events.ts";
 export { readFileBytes } from "./files/bytes.ts";
@@ -56,6 +56,14 @@ export type { ReadTailRequest } from "./reads/read-tail.ts";
 export { type ReadAnswer, type ReadBy, Reader, type ReadQueryOptions } from "./reads/reader.ts";
 export { type Acknowledgement, acknowledgements } from "./replication/acknowledgement.ts";
 export { type Delivered, type DeliverOptions, deliver } from "./replication/deliver.ts";
+export {
+  type ClosableSource,
+  type FileSourceSettings,
+  fileSource,
+  type ReplicateOptions,
+  Replicating,
+  type SourceMaker,
+} from "./replication/replicate.ts";
 export { type InstanceAddress, Replication } from "./replication/replication.ts";
 export { type StallOptions, untilStalled } from "./replication/until-stalled.ts";
 export { FileSource, type FileSourceOptions, fileSourceName } from "./sources/file-source.ts";

@@ -1,6 +1,7 @@
 /** The client on Node. */
 
 import { createNodeEnv } from "@epsilon/env";
+import { type ReplicateOptions, Replicating, type SourceMaker } from "../replication/replicate.ts";
 import { Client, type ClientOptions } from "./client.ts";
 
 /**
@@ -15,4 +16,15 @@ import { Client, type ClientOptions } from "./client.ts";
  */
 export function createClient(options: ClientOptions): Client {
   return new Client(createNodeEnv(), options);
+}
+
+/**
+ * Sends a source that can be read again to several instances, each from where it stands, without a spool:
+ *
+ *     replicate(fileSource("/var/log/access.ndjson", { follow: true }), { instances: ["https://a.example"], collection: "views" });
+ *
+ * Throws `bad_request`, `bad_source` and `bad_collection` for options that do not fit.
+ */
+export function replicate(source: SourceMaker, options: ReplicateOptions): Replicating {
+  return new Replicating(createNodeEnv(), source, options);
 }

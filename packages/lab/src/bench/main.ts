@@ -1,5 +1,5 @@
 /**
- * The benchmarks' command: `npm run bench -- ingest|queries|big|all [options]`. Prints Markdown on stdout, progress on
+ * The benchmarks' command: `npm run bench -- ingest|queries|replication|big|all [options]`. Prints Markdown on stdout, progress on
  * stderr. What it prints goes into RESULTS.md with the machine and the date, which it prints as well.
  */
 
@@ -9,6 +9,7 @@ import { EpsilonError, must } from "@epsilon/model";
 import { benchBig } from "./big.ts";
 import { benchIngest, type IngestCase } from "./ingest.ts";
 import { benchQueries } from "./queries.ts";
+import { benchReplication } from "./replication.ts";
 
 const { values, positionals } = parseArgs({
   options: {
@@ -16,6 +17,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "3" },
     runs: { type: "string", default: "7" },
     cases: { type: "string", default: "10000x4,1000x1,1x64" },
+    backlog: { type: "string", default: "10000000" },
     "ingest-rate": { type: "string", default: "20000" },
   },
   allowPositionals: true,
@@ -29,6 +31,12 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
       events: eventsOr(2_000_000),
       runs: Number(values.runs),
       ingestRate: Number(values["ingest-rate"]),
+    }),
+  replication: () =>
+    benchReplication({
+      events: eventsOr(300_000),
+      rounds: Number(values.rounds),
+      backlogEvents: Number(values.backlog),
     }),
   big: () => benchBig({ events: eventsOr(20_000_000) }),
 };

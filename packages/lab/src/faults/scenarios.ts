@@ -20,6 +20,8 @@ function withFault(name: string, fault: Fault, outages = 1): Scenario {
           world.note(`${node.name}: ${JSON.stringify(fault)} for ${world.outageMs} ms`);
           node.proxy.fault = fault;
           await sleep(world.outageMs);
+          // Faults that strike at random may need somewhat longer.
+          for (let more = 0; node.proxy.met === 0 && more < 200; more += 1) await sleep(50);
           if (node.proxy.met === 0) wrong.push(`${node.name}: the fault was never met`);
           node.proxy.fault = { kind: "none" };
         }
