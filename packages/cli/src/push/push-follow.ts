@@ -1,14 +1,13 @@
 /** Files that grow, to all instances, until somebody stops it. */
 
 import { resolve } from "node:path";
-import { FollowedFile, fileSourceName, Replication, sharedReads } from "@epsilon/client";
+import { FollowedFile, fileSourceName, Replication } from "@epsilon/client";
 import { startProgress } from "../progress.ts";
 import { nativeSha256 } from "./inputs.ts";
 import type { PushWork } from "./push-work.ts";
 import { progressWords, rejectionLine } from "./report.ts";
 
 const lookEveryMs = 500;
-const sharedBytesMax = 16 * 1024 * 1024;
 
 /** Follows the files; answers the exit code once the work's signal is aborted. Rejects with what is wrong with a file at first. */
 export async function followFiles(work: PushWork, files: readonly string[]): Promise<number> {
@@ -38,8 +37,7 @@ export async function followFiles(work: PushWork, files: readonly string[]): Pro
       onRejected: ({ source, lineNumber = 0, code, message }) =>
         complain(source, lineNumber, { code, message }),
     });
-    for (const source of sources)
-      replication.add(instances.length === 1 ? source : sharedReads(source, sharedBytesMax));
+    for (const source of sources) replication.add(source);
     while (!signal.aborted) {
       await env.clock.sleep(lookEveryMs, signal).catch(() => undefined);
       const events = replication.states.reduce((sum, { deliveredEvents }) => sum + deliveredEvents, 0);

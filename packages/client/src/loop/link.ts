@@ -81,10 +81,10 @@ export class InstanceLink {
     return { cursors, snapshotted, totals: totalsOf(found) };
   }
 
-  /** Settles when the events, and the cursor if there is a claim, are durable. */
-  write(body: Uint8Array, claim?: WriteClaim): Promise<WriteAnswer> {
+  /** Settles when the events, and the cursor if there is a claim, are durable; or (`applied`) can be queried as well. */
+  write(body: Uint8Array, claim?: WriteClaim, wait: "durable" | "applied" = "durable"): Promise<WriteAnswer> {
     return this.#request((signal) =>
-      this.#client.write(this.#options.collection, body, { wait: "durable", claim, signal }),
+      this.#client.write(this.#options.collection, body, { wait, claim, signal }),
     );
   }
 

@@ -39,6 +39,8 @@ export interface ReplicatorOptions {
 }
 
 const freshLagMinDefault = 20_000;
+/** Beside fresh events every so manieth batch waits until it is applied: enough to bound what waits, and to be about as fast. */
+const appliedEvery = 3;
 const answerLimitMsDefault = 30_000;
 const idleAskMsDefault = 10_000;
 /** A source that says there is more and has nothing is not asked again at once. */
@@ -62,6 +64,7 @@ export class Replicator {
   #snapshotted = new Map<string, Cursor | null>();
   #fresh: FreshSender | undefined;
   #freshEvents = 0;
+  #turn = 0;
   #lastError: ReplicatorState["lastError"] = null;
   #retryAtMs: number | null = null;
   #totals: SourceTotals | null = null;
@@ -263,7 +266,10 @@ export class Replicator {
   /** Sends a batch; answers whether it is stored. If not, it is to be cut smaller. */
   async #deliver(batch: Batch): Promise<boolean> {
     this.#phase = "sending";
-    const answer = await this.#sender.deliver(batch);
+    // What waits to be applied there, a question waits for too: with fresh events on the way it is kept short.
+    this.#turn += 1;
+    const isToBeApplied = this.#fresh !== undefined && this.#turn % appliedEvery === 0;
+    const answer = await this.#sender.deliver(batch, isToBeApplied ? "applied" : "durable");
     if (answer === null) return false;
     this.#counts.deliveredEvents += batch.events;
     this.#counts.deliveredBytes += batch.bytes;

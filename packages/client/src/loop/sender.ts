@@ -51,12 +51,12 @@ export class Sender {
     return this.#unanswered.find(({ cursor }) => standing.some((at) => isSamePlace(at, cursor)));
   }
 
-  /** Sends a batch. Answers null if it must be cut smaller. */
-  async deliver(batch: Batch): Promise<WriteAnswer | null> {
+  /** Sends a batch, and waits as long as is said. Answers null if it must be cut smaller. */
+  async deliver(batch: Batch, wait: "durable" | "applied"): Promise<WriteAnswer | null> {
     const before = this.#unanswered;
     const isKnown = before.some((known) => isSamePlace(known.cursor, batch.cursor));
     if (!isKnown) this.#unanswered = [...before, batch].slice(-unansweredMax);
-    const answer = await this.#send(batch).catch((error: unknown) => {
+    const answer = await this.#send(batch, wait).catch((error: unknown) => {
       if (!mayBeStored(error)) this.#unanswered = before;
       if (isTimeLimit(error)) this.#pace.timedOut(batch.bytes);
       throw error;
@@ -71,11 +71,11 @@ export class Sender {
     return answer;
   }
 
-  async #send(batch: Batch): Promise<WriteAnswer | null> {
+  async #send(batch: Batch, wait: "durable" | "applied"): Promise<WriteAnswer | null> {
     const body = bodyOf(batch);
     const claim = claimOf(batch, this.#source.name);
     try {
-      return await this.#link.write(body, claim);
+      return await this.#link.write(body, claim, wait);
     } catch (error) {
       if (!isToBeCut(error) || batch.chunks.length === 0) throw error;
       const isTooMany = error instanceof EpsilonError && error.code === "too_many_events";

@@ -5,7 +5,6 @@ import { type Cursor, EpsilonError } from "@epsilon/model";
 import { createHttpClient } from "../http/http-client.ts";
 import { totalsOf } from "../loop/link.ts";
 import type { OnRejected } from "../loop/sender.ts";
-import { sharedReads } from "../loop/shared-reads.ts";
 import type { ReplicatorState, SourceTotals } from "../loop/state.ts";
 import type { FiniteSource } from "../sources/source.ts";
 import type { Acknowledgement } from "./acknowledgement.ts";
@@ -34,9 +33,6 @@ export interface Delivered {
   readonly state: ReplicatorState;
 }
 
-/** A parsed file is kept for the other loops up to this. */
-const sharedBytesMax = 32 * 1024 * 1024;
-
 /**
  * Delivers a source. Rejects with what reading it rejects with, with an instance's refusal that no repetition helps
  * against (if too few are left), with `not_acknowledged` when nothing moved for too long, or with the signal's reason.
@@ -47,14 +43,13 @@ export async function deliver(
   options: DeliverOptions,
 ): Promise<readonly Delivered[]> {
   const { instances, acknowledgement, onRejected, signal } = options;
-  const shared = instances.length === 1 ? source : sharedReads(source, sharedBytesMax);
   const replication = new Replication(env, { instances, onRejected });
   const over = new AbortController();
   const stop = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-  replication.add(shared);
+  replication.add(source);
   try {
     const ended = source.finished().then(async (cursor) => {
-      if (cursor !== null) await replication.waitFor(shared, { cursor, acknowledgement }, stop);
+      if (cursor !== null) await replication.waitFor(source, { cursor, acknowledgement }, stop);
       return cursor;
     });
     // Whichever comes first is told; the other one is not unhandled.

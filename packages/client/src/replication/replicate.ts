@@ -5,7 +5,6 @@ import { type Cursor, EpsilonError, type Sha256 } from "@epsilon/model";
 import type { ImportOptions } from "../files/import-options.ts";
 import type { BadRecord } from "../files/records.ts";
 import type { RejectedBySource } from "../loop/rejected.ts";
-import { sharedReads } from "../loop/shared-reads.ts";
 import type { ReplicatorState } from "../loop/state.ts";
 import { FileSource, fileSourceName } from "../sources/file-source.ts";
 import { FollowedFile } from "../sources/followed-file.ts";
@@ -40,8 +39,6 @@ export interface ReplicateOptions {
   readonly hash?: Sha256;
 }
 
-const sharedBytesMax = 16 * 1024 * 1024;
-
 /** A file as a source: its path (absolute, because the source is named by it), and how it is to be read. Options that do not fit are refused when it is made. */
 export function fileSource(path: string, settings: FileSourceSettings = {}): SourceMaker {
   return (env, collection, hash) => {
@@ -64,7 +61,6 @@ export function fileSource(path: string, settings: FileSourceSettings = {}): Sou
 /** What is being replicated. */
 export class Replicating {
   readonly #source: ClosableSource;
-  readonly #shared: Source;
   readonly #replication: Replication;
   readonly #env: Env;
 
@@ -75,12 +71,11 @@ export class Replicating {
       throw new EpsilonError("bad_request", "replicating needs the address of at least one instance");
     this.#env = env;
     this.#source = make(env, collection, hash);
-    this.#shared = instances.length === 1 ? this.#source : sharedReads(this.#source, sharedBytesMax);
     this.#replication = new Replication(env, {
       instances: instances.map((url) => ({ url, token })),
       onRejected: (rejected) => onRejected?.(rejected),
     });
-    this.#replication.add(this.#shared);
+    this.#replication.add(this.#source);
   }
 
   /** How far each instance is. */
@@ -113,7 +108,7 @@ export class Replicating {
     try {
       const end = await Promise.race([cursor, tooLate]);
       if (end !== null)
-        await this.#replication.waitFor(this.#shared, { cursor: end, acknowledgement: ack }, late.signal);
+        await this.#replication.waitFor(this.#source, { cursor: end, acknowledgement: ack }, late.signal);
     } finally {
       over.abort();
     }

@@ -4,6 +4,7 @@ import type { Env } from "@epsilon/env";
 import { type Cursor, EpsilonError } from "@epsilon/model";
 import { lagOf, Replicator } from "../loop/replicator.ts";
 import type { OnRejected } from "../loop/sender.ts";
+import { sharedReads } from "../loop/shared-reads.ts";
 import type { ReplicatorState } from "../loop/state.ts";
 import type { Source } from "../sources/source.ts";
 import { type Acknowledgement, isEnough } from "./acknowledgement.ts";
@@ -30,6 +31,9 @@ export interface Straggler {
   readonly error: string | null;
 }
 
+/** How much of a source is kept for the loops that come to it later. */
+const sharedBytesMax = 16 * 1024 * 1024;
+
 export class Replication {
   readonly #env: Env;
   readonly #options: ReplicationOptions;
@@ -45,10 +49,12 @@ export class Replication {
   add(source: Source): void {
     if (this.#isStopped || this.#loops.has(source)) return;
     const { instances, onRejected, onMove, answerLimitMs, idleAskMs } = this.#options;
+    // Read once for all that are near the same place.
+    const shared = instances.length === 1 ? source : sharedReads(source, sharedBytesMax);
     const loops = instances.map(
       ({ url, token }) =>
         new Replicator(this.#env, {
-          source,
+          source: shared,
           url,
           token,
           onRejected,

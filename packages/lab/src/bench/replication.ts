@@ -40,7 +40,8 @@ export async function benchReplication(options: ReplicationOptions): Promise<str
   );
   try {
     const bench = new Bench(directory.path, instances, options);
-    const { cpu, throughput } = await bench.costs();
+    const { cpu, throughput, microseconds } = await bench.costs();
+    add("client CPU µs an event, pushed to one instance", spread(microseconds, short), "");
     add("client CPU, three instances ÷ one", spread(cpu, short), "≤ 1.3");
     add("throughput of two, beside a third that is dead ÷ without it", spread(throughput, short), "≥ 0.95");
     const catchUp = await bench.catchUp();
@@ -72,24 +73,27 @@ class Bench {
     this.#options = options;
   }
 
-  async costs(): Promise<{ readonly cpu: readonly number[]; readonly throughput: readonly number[] }> {
+  async costs(): Promise<Record<"cpu" | "throughput" | "microseconds", readonly number[]>> {
     const { events, rounds } = this.#options;
     const [a = "", b = "", c = ""] = this.#urls;
-    const [cpu, throughput]: [number[], number[]] = [[], []];
+    const [cpu, throughput, microseconds]: [number[], number[], number[]] = [[], [], []];
     for (let round = 0; round < rounds; round += 1) {
-      const one = await this.#client({ urls: [a], events, ack: "all" });
-      const three = await this.#client({ urls: [a, b, c], events, ack: "all" });
+      const one = await this.#client({ urls: [a], events, ack: "all", isPushed: true });
+      const three = await this.#client({ urls: [a, b, c], events, ack: "all", isPushed: true });
+      microseconds.push((one.cpuSeconds / events) * 1e6);
       cpu.push(three.cpuSeconds / one.cpuSeconds);
       const two = await this.#client({ urls: [a, b], events, ack: "all" });
       const beside = await this.#client({ urls: [a, b, nobody], events, ack: "majority" });
       throughput.push(two.seconds / beside.seconds);
     }
-    return { cpu, throughput };
+    return { cpu, throughput, microseconds };
   }
 
   /** An instance that was down while everything was written. */
   async catchUp(): Promise<{ readonly ratios: readonly number[]; readonly freshMsMax: number }> {
-    const { events, rounds } = this.#options;
+    const { rounds } = this.#options;
+    // Long enough to look on for a while.
+    const events = 3 * this.#options.events;
     const ratios: number[] = [];
     let freshMsMax = 0;
     for (let round = 0; round < rounds; round += 1) {
@@ -104,6 +108,8 @@ class Bench {
       try {
         const startMs = performance.now();
         let fresh = 0;
+        // What was written before the loop began is backlog.
+        await sleep(500);
         for (;;) {
           const pushedMs = performance.now();
           fresh += 1;
@@ -252,6 +258,7 @@ class Bench {
     const collection = given.collection ?? this.#nextName();
     const settings: ClientSettings = {
       lingerMs: 0,
+      isPushed: false,
       spool: join(this.#directory, `${collection}-${this.#names}-spool`),
       ...given,
       collection,
