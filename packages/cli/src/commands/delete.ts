@@ -85,10 +85,18 @@ export function addDropCommand(program: Command, context: CommandContext): void 
         const instances = instancesOf(flags.from, "--from", flags);
         parseCollectionName(collection);
         // What is dropped on one of them only would come back to it from the sources, and stay on the others.
-        for (const { url } of instances) {
-          await clientOf(env, url, flags).drop(collection);
-          if (instances.length > 1) output.say(`${collection} dropped on ${url}`);
-        }
+        const failures: unknown[] = [];
+        for (const { url } of instances)
+          try {
+            await clientOf(env, url, flags).drop(collection);
+            if (instances.length > 1) output.say(`${collection} dropped on ${url}`);
+          } catch (error) {
+            if (!(error instanceof EpsilonError)) throw error;
+            if (instances.length > 1)
+              output.complain(`${collection} not dropped on ${url}: ${error.message}`);
+            failures.push(error);
+          }
+        if (failures.length > 0) throw failures[0];
         await output.answer(
           flags.format === "json"
             ? `${JSON.stringify({ dropped: collection })}\n`

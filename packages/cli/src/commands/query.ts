@@ -68,10 +68,16 @@ function fromOf(text: string): string | undefined {
 
 async function query(context: CommandContext, text: string, flags: QueryFlags): Promise<number> {
   const { env, output } = context.open(flags);
-  const reader = new Reader(env, { instances: instancesOf(flags.from, "--from", flags) });
+  const instances = instancesOf(flags.from, "--from", flags);
+  const reader = new Reader(env, { instances });
   const question = text.trimStart().startsWith("{") ? parseObject(text) : text;
   const { timeout, collection } = flags;
-  const answer = await reader.query(question, { collection, ...timeLimitsOf(timeout) });
+  const answer = await reader.query(question, {
+    collection,
+    // A question that is asked once has the time to ask first who misses least.
+    freshness: instances.length > 1 ? "best" : "any",
+    ...timeLimitsOf(timeout),
+  });
   await output.answer(formatAnswer(answer, flags.format ?? "table"));
   for (const { code, message } of answer.meta.notes) output.say(`note: ${message} (${code})`);
   for (const { source, at } of answer.read.behind)

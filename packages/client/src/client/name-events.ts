@@ -16,6 +16,8 @@ import {
   utf8Bytes,
 } from "@epsilon/model";
 
+import { namePlain } from "./name-plain.ts";
+
 /** What a program may write: values of JSON, and dates for times. Nested objects become fields with dots. */
 export type EventInput = Readonly<Record<string, unknown>>;
 
@@ -49,6 +51,16 @@ export function nameEvent(env: Env, event: EventInput, hash: Sha256): NamedEvent
   const given: unknown = event;
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new EpsilonError("not_an_object", "an event is an object");
+  const plain = namePlain(
+    event,
+    () => env.clock.nowMicros(),
+    () => randomUuid(env.random.bytes(16)),
+  );
+  return plain ?? nameCarefully(env, event, hash);
+}
+
+/** The same for any event. Throws what an instance would reject it with. */
+export function nameCarefully(env: Env, event: EventInput, hash: Sha256): NamedEvent {
   const isNamed = isGiven(event["_id"]) || isGiven(event["_key"]);
   const random = { ...event, _id: randomUuid(env.random.bytes(16)) };
   // Without a time it gets that of arrival and a random id anyway.
