@@ -2,4 +2,5 @@
 export * from "./env.ts";
 export { crc32 } from "./node-crc32.ts";
 export { createNodeEnv } from "./node-env.ts";
+export { nodeSha256 } from "./node-sha256.ts";
 export { publishFile } from "./publish-file.ts";

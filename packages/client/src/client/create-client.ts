@@ -1,6 +1,6 @@
 /** The client on Node. */
 
-import { createNodeEnv } from "@epsilon/env";
+import { createNodeEnv, nodeSha256 } from "@epsilon/env";
 import { type ReplicateOptions, Replicating, type SourceMaker } from "../replication/replicate.ts";
 import { Client, type ClientOptions } from "./client.ts";
 
@@ -15,7 +15,7 @@ import { Client, type ClientOptions } from "./client.ts";
  * Throws `bad_collection` and `bad_request` for options that do not fit.
  */
 export function createClient(options: ClientOptions): Client {
-  return new Client(createNodeEnv(), options);
+  return new Client(createNodeEnv(), { hash: nodeSha256, ...options });
 }
 
 /**
@@ -26,5 +26,5 @@ export function createClient(options: ClientOptions): Client {
  * Throws `bad_request`, `bad_source` and `bad_collection` for options that do not fit.
  */
 export function replicate(source: SourceMaker, options: ReplicateOptions): Replicating {
-  return new Replicating(createNodeEnv(), source, options);
+  return new Replicating(createNodeEnv(), source, { hash: nodeSha256, ...options });
 }

@@ -35,9 +35,17 @@ const name = fc.oneof(
   ),
   fc.constant("n".repeat(300)),
 );
+const time = fc.option(
+  fc.oneof(
+    fc.date(),
+    fc.integer({ min: 0, max: 2e14 }),
+    fc.constantFrom(1e11, 1e14, 1e11 - 1, 1e14 + 1, 1.5e12 + 0.5),
+  ),
+  { nil: undefined },
+);
 const event = fc
-  .tuple(fc.dictionary(name, value, { maxKeys: 6 }), fc.option(fc.date(), { nil: undefined }))
-  .map(([fields, date]): EventInput => (date === undefined ? fields : { ...fields, _ts: date }));
+  .tuple(fc.dictionary(name, value, { maxKeys: 6 }), time)
+  .map(([fields, ts]): EventInput => (ts === undefined ? fields : { ...fields, _ts: ts }));
 
 /** What comes of an event: the event that an instance gets (but for its random id), or the refusal. */
 function outcome(run: () => { readonly json: string }): unknown {

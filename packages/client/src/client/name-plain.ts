@@ -8,13 +8,16 @@ import { formatTimestamp, isWellFormedText } from "@epsilon/model";
 const plainName = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const fieldsMax = 100;
 const textCharsMax = 4096;
+/** Other numbers may be seconds or microseconds. */
+const msMin = 1e11;
+const msMax = 1e14;
 
 /** Names that were found to be plain: events of a program have the same ones again and again. */
 const plainNames = new Set<string>();
 const plainNamesMax = 10_000;
 
 /**
- * The event's line, with the time it brings (a Date) or `nowMicros`; undefined where it is not plain. `id` is asked for
+ * The event's line, with the time it brings (a Date, milliseconds) or `nowMicros`; undefined where it is not plain. `id` is asked for
  * only if it is.
  */
 export function namePlain(
@@ -27,8 +30,8 @@ export function namePlain(
   let count = 0;
   for (const name of Object.keys(event)) {
     const value = event[name];
-    if (name === "_ts" && value instanceof Date) {
-      time = textOfDate(value);
+    if (name === "_ts") {
+      time = textOfTime(value);
       if (time === undefined) return undefined;
       continue;
     }
@@ -59,8 +62,11 @@ function textOf(value: unknown): string | undefined {
   return JSON.stringify(value);
 }
 
-/** As RFC 3339; undefined for a Date that has no time, or a year beyond four digits. */
-function textOfDate(date: Date): string | undefined {
+/** As RFC 3339; undefined for what is neither a Date nor milliseconds, and for a year beyond four digits. */
+function textOfTime(value: unknown): string | undefined {
+  const isPlain = typeof value === "number" && Number.isInteger(value) && msMin <= value && value <= msMax;
+  if (!isPlain && !(value instanceof Date)) return undefined;
+  const date = isPlain ? new Date(value) : (value as Date);
   if (Number.isNaN(date.getTime())) return undefined;
   const text = date.toISOString();
   return text.length === "2026-01-31T12:00:00.000Z".length ? text : undefined;

@@ -40,7 +40,7 @@ export interface ReplicatorOptions {
 
 const freshLagMinDefault = 20_000;
 /** Beside fresh events every so manieth batch waits until it is applied: enough to bound what waits, and to be about as fast. */
-const appliedEvery = 3;
+const appliedEvery = 4;
 const answerLimitMsDefault = 30_000;
 const idleAskMsDefault = 10_000;
 /** A source that says there is more and has nothing is not asked again at once. */

@@ -114,7 +114,7 @@ class Bench {
           const pushedMs = performance.now();
           fresh += 1;
           await client.push([{ fresh }]);
-          while ((await countWhere(url, collection, `fresh = ${fresh}`)) === 0) await sleep(10);
+          while ((await countWhere(url, collection, `fresh = ${fresh}`)) === 0) await sleep(25);
           freshMsMax = Math.max(freshMsMax, performance.now() - pushedMs);
           if ((await askCount(url, collection)) >= events + fresh) break;
           await sleep(200);

@@ -14,19 +14,27 @@ const { values } = parseArgs({
   },
 });
 const { seed, only, long } = values;
+const chosen = scenariosNamed(only);
+if (chosen.length === 0 || !Number.isSafeInteger(Number(seed))) {
+  console.error(
+    "usage: npm run faults [-- --seed N] [--only WORDS of a scenario's name] [--long]; there are:",
+  );
+  for (const { name } of scenariosNamed("")) console.error(`  ${name}`);
+  process.exit(2);
+}
 const directory = await temporaryDirectory("faults");
 console.error(`seed ${seed}, in ${directory.path}`);
 const results = await runFaults({
   directory: directory.path,
   seed: Number(seed),
-  scenarios: scenariosNamed(only),
+  scenarios: chosen,
   outageMs: long ? 60_000 : 2000,
   onResult: ({ name, schedule, acknowledged, elapsedMs, wrong }) => {
     console.log(
       `${wrong.length === 0 ? "ok  " : "FAIL"} ${name} (${acknowledged} events acknowledged, ${(elapsedMs / 1000).toFixed(1)} s)`,
     );
-    if (wrong.length === 0) return;
     for (const line of schedule) console.log(`       ${line}`);
+    if (wrong.length === 0) return;
     for (const line of wrong.slice(0, 10)) console.log(`     ! ${line}`);
     console.log(`     again: npm run faults -- --seed ${seed} --only '${name}'${long ? " --long" : ""}`);
   },

@@ -37,6 +37,8 @@ const client = createClient({
 });
 let isStopped = false;
 let isOver = false;
+// Whoever started it is gone: so is the reason to go on.
+process.stdin.once("end", () => process.exit(1));
 process.stdin.on("data", (said) => {
   isStopped = true;
   isOver ||= String(said).includes("end");

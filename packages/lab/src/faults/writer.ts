@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { must } from "@epsilon/model";
+import { EpsilonError, must } from "@epsilon/model";
 import type { WriterSettings } from "./writer-main.ts";
 
 const script = fileURLToPath(new URL("writer-main.js", import.meta.url));
@@ -15,6 +15,8 @@ export class Writer {
   readonly #waiting = new Set<() => void>();
   /** Ranges of numbers that were acknowledged. */
   readonly acknowledged: (readonly [from: number, to: number])[] = [];
+  /** Whether it was killed, or told to end: then it may. */
+  #mayEnd = false;
   /** Codes of pushes that were not. */
   readonly refusals: string[] = [];
 
@@ -22,7 +24,7 @@ export class Writer {
   constructor(settings: WriterSettings, nodeFlags: readonly string[] = []) {
     const child = spawn(process.execPath, [...nodeFlags, script], {
       env: { ...process.env, EPSILON_LAB_WRITER: JSON.stringify(settings) },
-      stdio: ["pipe", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "inherit"],
     });
     this.#child = child;
     // Whoever was killed reads nothing more.
@@ -51,11 +53,13 @@ export class Writer {
 
   /** Ends it in an orderly way. */
   async end(): Promise<void> {
+    this.#mayEnd = true;
     this.#child.stdin?.write("end\n");
     await this.#ended;
   }
 
   async kill(): Promise<void> {
+    this.#mayEnd = true;
     this.#child.kill("SIGKILL");
     await this.#ended;
   }
@@ -83,5 +87,7 @@ export class Writer {
       };
       this.#waiting.add(look);
     });
+    if (!isSo() && !this.#mayEnd)
+      throw new EpsilonError("internal", `the writer ended by itself, with ${this.#child.exitCode}`);
   }
 }
