@@ -11,14 +11,15 @@ export const importTable = {
   model: [],
   env: ["model"],
   log: ["model", "env"],
+  objects: ["model", "env"],
   query: ["model"],
-  store: ["model", "env", "log", "query"],
+  store: ["model", "env", "log", "query", "objects"],
   server: ["model", "env", "query", "store"],
   client: ["model", "env", "log", "query"],
   relay: ["model", "env", "store", "server", "client"],
-  cli: ["model", "env", "log", "query", "store", "server", "client", "relay"],
+  cli: ["model", "env", "log", "query", "objects", "store", "server", "client", "relay"],
   ui: ["model", "query", "client"],
-  lab: ["model", "env", "log", "query", "store", "server", "client", "relay"],
+  lab: ["model", "env", "log", "query", "objects", "store", "server", "client", "relay"],
 };
 
 /** Which of Node's modules a package may use. `env` has its own rule: only its `node-*.ts` files. */

@@ -52,6 +52,8 @@ export interface Files {
   makeDirectory(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
+  /** How large a file is; null for a folder. Rejects with `file_not_found` where there is nothing. */
+  fileSizeBytes(path: string): Promise<number | null>;
   /** What tells a file from others that have its name later; null if nothing is there. A renamed file keeps it. */
   identity(path: string): Promise<string | null>;
 }

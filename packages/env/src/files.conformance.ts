@@ -93,6 +93,8 @@ export function filesConformance(
     await files.makeDirectory(`${directory}/folder/inner`);
     assert.deepEqual(await files.list(directory), ["a", "b", "c", "folder"]);
     assert.equal(await files.exists(`${directory}/folder`), true);
+    assert.equal(await files.fileSizeBytes(`${directory}/folder`), null);
+    await assert.rejects(files.fileSizeBytes(`${directory}/nothing`), { code: "file_not_found" });
     await files.rename(`${directory}/a`, `${directory}/b`);
     await files.remove(`${directory}/c`);
     await files.syncDirectory(directory);

@@ -41,6 +41,11 @@ export function createNodeFiles(): Files {
           throw error;
         }
       }),
+    fileSizeBytes: (path) =>
+      attempt("look at", path, async () => {
+        const found = await fs.stat(path);
+        return found.isDirectory() ? null : found.size;
+      }),
     identity: (path) =>
       attempt("look at", path, async () => {
         try {

@@ -70,6 +70,10 @@ export class SimFiles {
             this.#folders.has(normal(path)) ||
             (this.#folders.get(folderPath(path))?.names.has(nameOf(path)) ?? false),
         ),
+      fileSizeBytes: (path) =>
+        perform("sizeBytes", path, () =>
+          this.#folders.has(normal(path)) ? null : this.#mustFind(path).size,
+        ),
       identity: (path) =>
         perform("identity", path, () => {
           const inode = this.#folders.get(folderPath(path))?.names.get(nameOf(path));

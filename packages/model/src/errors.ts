@@ -201,6 +201,52 @@ export const errors = {
     meaning: "a log frame before the tail fails its checksum",
   },
   table_damaged: { status: 500, exit: 2, kind: "damage", meaning: "a table or a row does not verify" },
+  // Snapshots, and the place they are kept in.
+  object_not_found: {
+    status: 404,
+    exit: 2,
+    kind: "operating",
+    meaning: "the destination has nothing of that name",
+  },
+  destination_unreachable: {
+    status: 503,
+    exit: 2,
+    kind: "operating",
+    meaning: "the snapshots' destination does not answer; try again later",
+  },
+  destination_refused: {
+    status: 502,
+    exit: 2,
+    kind: "operating",
+    meaning: "the destination refuses: wrong credentials, no such bucket or no permission",
+  },
+  no_destination: {
+    status: 409,
+    exit: 2,
+    kind: "caller",
+    meaning: "the instance was started without --snapshot-to",
+  },
+  unknown_snapshot: { status: 404, exit: 2, kind: "caller", meaning: "no such snapshot" },
+  snapshot_running: {
+    status: 409,
+    exit: 2,
+    kind: "operating",
+    meaning: "another snapshot is still being made",
+  },
+  snapshot_in_use: { status: 409, exit: 2, kind: "caller", meaning: "the snapshot is still needed" },
+  destination_damaged: {
+    status: 500,
+    exit: 1,
+    kind: "damage",
+    meaning: "what lies at the destination is not what was put there, or is missing",
+  },
+  folder_not_empty: { status: 409, exit: 2, kind: "caller", meaning: "a restore needs an empty folder" },
+  restore_unfinished: {
+    status: 503,
+    exit: 2,
+    kind: "operating",
+    meaning: "the folder is half restored; run the same restore again",
+  },
   internal: { status: 500, exit: 2, kind: "operating", meaning: "a bug; please report it" },
 } as const satisfies Record<string, ErrorRow>;
 
