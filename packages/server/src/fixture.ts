@@ -176,6 +176,7 @@ export function fakeStore(overrides: Partial<EventStore>): EventStore {
     tail: refuse,
     conflicts: refuse,
     check: refuse,
+    comparing: { digests: refuse, keys: refuse, eventsOf: refuse },
     statistics: refuse,
     close: async () => {},
     ...overrides,

@@ -301,9 +301,6 @@ test("what is not built yet says so", () =>
       ["DELETE", "/v1/snapshots/x"],
       ["POST", "/v1/snapshots/x/verify"],
       ["POST", "/v1/snapshots/x/confirm"],
-      ["POST", "/v1/collections/events/digest"],
-      ["POST", "/v1/collections/events/keys"],
-      ["POST", "/v1/collections/events/fetch"],
     ];
     for (const [method, path] of asked) {
       const reply = await fixture.ask(method, path, { body: method === "POST" ? "{}" : "" });

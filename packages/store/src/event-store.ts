@@ -5,6 +5,7 @@
 
 import type { ErrorCode, EventKey, FieldType } from "@epsilon/model";
 import type { Answer, Filter, Query } from "@epsilon/query";
+import type { Comparing } from "./comparing.ts";
 
 /** Who is answering. The incarnation is drawn anew at every start. */
 export interface InstanceIdentity {
@@ -195,6 +196,8 @@ export interface EventStore {
   ): Promise<readonly { readonly key: EventKey; readonly kept: string; readonly lost: string }[]>;
   /** Reads every row and verifies it. */
   check(options: ReadOptions): Promise<CheckReport>;
+  /** What two instances are compared and repaired by. */
+  readonly comparing: Comparing;
   statistics(): StoreStatistics;
   /** Takes no more, finishes what waits, and closes. Idempotent. */
   close(): Promise<void>;

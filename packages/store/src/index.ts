@@ -1,4 +1,5 @@
 /** One instance’s data. The only importer of DuckDB. */
+export * from "./comparing.ts";
 export { keepForEver, type Retention } from "./core/retention.ts";
 export { defaultStoreLimits, type StoreLimits } from "./core/store.ts";
 export * from "./event-store.ts";

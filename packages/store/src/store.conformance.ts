@@ -2,6 +2,7 @@
 
 import { test } from "node:test";
 import { asking, removing } from "./asking.conformance.ts";
+import { comparing } from "./comparing.conformance.ts";
 import { cursors } from "./cursors.conformance.ts";
 import { StoreFixture, type StoreKind } from "./fixture.ts";
 import type { It } from "./suite.fixture.ts";
@@ -23,4 +24,5 @@ export function storeConformance(kind: StoreKind): void {
   cursors(it);
   removing(it);
   asking(it);
+  comparing(it);
 }

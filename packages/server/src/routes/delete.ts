@@ -1,8 +1,9 @@
 /** `POST /v1/collections/{c}/delete`: tombstones, by keys or by a filter. */
 
-import { EpsilonError, type EventKey, parseKey } from "@epsilon/model";
-import type { Handler, ServerContext } from "../context.ts";
+import { EpsilonError } from "@epsilon/model";
+import type { Handler } from "../context.ts";
 import { sendJson } from "../http/answer.ts";
+import { parseKeys } from "../http/keys.ts";
 import { collectionOf, parseObject, queryParameters, readJson } from "../http/parameters.ts";
 import { allows } from "../tokens.ts";
 import { filtersOf, signalOfClose } from "./events.ts";
@@ -17,7 +18,7 @@ export const deleteEvents: Handler = async (context, request, reply) => {
     throw new EpsilonError("bad_request", 'give either "keys" or "filter"');
   }
   if (keys !== undefined) {
-    const deleted = await context.store.deleteKeys(collection, parseKeys(context, keys));
+    const deleted = await context.store.deleteKeys(collection, parseKeys(keys, context.limits.deleteKeysMax));
     return sendJson(context, reply, { value: { deleted } });
   }
   if (request.access === null || !allows(request.access, "admin", collection)) {
@@ -27,18 +28,6 @@ export const deleteEvents: Handler = async (context, request, reply) => {
   const deleted = await context.store.deleteWhere(collection, parseFilters(filter), options);
   return sendJson(context, reply, { value: { deleted } });
 };
-
-function parseKeys(context: ServerContext, keys: unknown): EventKey[] {
-  if (!Array.isArray(keys)) throw new EpsilonError("bad_request", '"keys" is a list of {"_ts","_id"}');
-  const { deleteKeysMax } = context.limits;
-  if (deleteKeysMax < keys.length) {
-    throw new EpsilonError(
-      "too_many_events",
-      `${keys.length} keys: ${deleteKeysMax} at most in one request, so send several`,
-    );
-  }
-  return keys.map(parseKey);
-}
 
 function parseFilters(filter: unknown): ReturnType<typeof filtersOf> {
   if (typeof filter !== "string" || filter.trim() === "") {

@@ -4,7 +4,7 @@ import { EpsilonError } from "@epsilon/model";
 import { type Filter, parseFilter } from "@epsilon/query";
 import type { ScanChunk, ScanRequest } from "@epsilon/store";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Handler } from "../context.ts";
+import type { Handler, HttpContext } from "../context.ts";
 import { chooseEncoding, encodedBytesMin, encodeStream } from "../http/encode.ts";
 import { collectionOf, parseCount, queryParameters } from "../http/parameters.ts";
 
@@ -12,11 +12,28 @@ import { collectionOf, parseCount, queryParameters } from "../http/parameters.ts
 export const readEvents: Handler = async (context, request, reply) => {
   const signal = signalOfClose(reply);
   const scan = await context.store.scan(scanRequest(request), { signal });
-  const chunks = scan.chunks[Symbol.asyncIterator]();
+  return sendLines(context, request, {
+    reply,
+    chunks: scan.chunks,
+    ...(scan.next === null ? {} : { headers: { "epsilon-next": scan.next } }),
+  });
+};
+
+/** Streams lines of NDJSON, as fast as the reader takes them. A stream that fails is broken off. */
+export async function sendLines(
+  context: HttpContext,
+  request: FastifyRequest,
+  answer: {
+    readonly reply: FastifyReply;
+    readonly chunks: AsyncIterable<ScanChunk>;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
+): Promise<FastifyReply> {
+  const { reply } = answer;
+  const chunks = answer.chunks[Symbol.asyncIterator]();
   // What fails before the first chunk is still answered as an error.
   const first = await chunks.next();
-  reply.header("content-type", "application/x-ndjson; charset=utf-8");
-  if (scan.next !== null) reply.header("epsilon-next", scan.next);
+  reply.headers({ "content-type": "application/x-ndjson; charset=utf-8", ...answer.headers });
   if (request.method === "HEAD") {
     await chunks.return?.();
     return reply.send("");
@@ -26,7 +43,7 @@ export const readEvents: Handler = async (context, request, reply) => {
   const encoding = isShort ? null : chooseEncoding(request.headers["accept-encoding"]);
   if (encoding !== null) reply.header("content-encoding", encoding);
   return reply.send(encodeStream(bytesOf(first, chunks), encoding, context.zstd));
-};
+}
 
 /** Aborted when the caller goes away (or has its answer). */
 export function signalOfClose(reply: FastifyReply): AbortSignal {

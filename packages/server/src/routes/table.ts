@@ -2,6 +2,7 @@
 
 import type { Route } from "../context.ts";
 import { dropCollection, listCollections, listFields } from "./collections.ts";
+import { fetchEvents, readDigests, readKeys } from "./comparing.ts";
 import { deleteEvents } from "./delete.ts";
 import { readEvents } from "./events.ts";
 import { showExplorer } from "./explorer.ts";
@@ -20,7 +21,6 @@ import { writeEvents } from "./write.ts";
 
 const collection = "/v1/collections/{c}";
 const snapshots = notBuiltYet("snapshots");
-const comparing = notBuiltYet("digest, keys and fetch");
 
 export const routes: readonly Route[] = [
   { method: "GET", path: "/", scope: "none", covers: "any", handle: showExplorer },
@@ -65,9 +65,9 @@ export const routes: readonly Route[] = [
     covers: "collection",
     handle: forgetSource,
   },
-  { method: "POST", path: `${collection}/digest`, scope: "read", covers: "collection", handle: comparing },
-  { method: "POST", path: `${collection}/keys`, scope: "read", covers: "collection", handle: comparing },
-  { method: "POST", path: `${collection}/fetch`, scope: "read", covers: "collection", handle: comparing },
+  { method: "POST", path: `${collection}/digest`, scope: "read", covers: "collection", handle: readDigests },
+  { method: "POST", path: `${collection}/keys`, scope: "read", covers: "collection", handle: readKeys },
+  { method: "POST", path: `${collection}/fetch`, scope: "read", covers: "collection", handle: fetchEvents },
   { method: "GET", path: "/v1/snapshots", scope: "read", covers: "all", handle: snapshots },
   { method: "POST", path: "/v1/snapshots", scope: "admin", covers: "all", handle: snapshots },
   { method: "GET", path: "/v1/snapshots/{id}", scope: "read", covers: "all", handle: snapshots },

@@ -17,6 +17,7 @@ import {
   parseCollectionName,
 } from "@epsilon/model";
 import type { Answer, Filter, Query } from "@epsilon/query";
+import type { Comparing } from "../comparing.ts";
 import type {
   CheckReport,
   CollectionInfo,
@@ -34,6 +35,7 @@ import type {
 } from "../event-store.ts";
 import { ApplyLoop } from "./apply-loop.ts";
 import { Backpressure } from "./backpressure.ts";
+import { comparingOver } from "./comparing.ts";
 import { withDeadline } from "./deadline.ts";
 import { type LoggedFrame, parseHeader } from "./frames.ts";
 import { Idle } from "./idle.ts";
@@ -112,6 +114,7 @@ export async function openStore(env: Env, tables: Tables, options: StoreOptions)
 
 class Store implements EventStore {
   readonly identity: InstanceIdentity;
+  readonly comparing: Comparing;
   readonly #env: Env;
   readonly #tables: Tables;
   readonly #log: Log;
@@ -152,6 +155,12 @@ class Store implements EventStore {
       limits: options.limits,
       appliedOffset: state.appliedOffset,
       onApplied: (frames) => this.#onApplied(frames),
+    });
+    this.comparing = comparingOver(env.clock, tables, {
+      knows: (collection) => this.#ledger.hasCollection(collection),
+      catchUp: async () => {
+        if (!(await this.#barrier())) throw this.#loop.stalled;
+      },
     });
     this.#newKeys = new NewKeys(state);
     this.#idle = new Idle(env.clock, {

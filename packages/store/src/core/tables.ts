@@ -6,12 +6,14 @@
 
 import type { EventKey } from "@epsilon/model";
 import type { Answer, Filter, Query } from "@epsilon/query";
+import type { DigestPart, DigestRequest, KeyRange } from "../comparing.ts";
 import type {
   CheckReport,
   CollectionInfo,
   FieldInfo,
   ReadOptions,
   Scan,
+  ScanChunk,
   ScanRequest,
   SourceInfo,
 } from "../event-store.ts";
@@ -100,6 +102,14 @@ export interface Tables {
     filters: readonly Filter[],
     options: ReadOptions,
   ): AsyncIterable<readonly EventKey[]>;
+  /** See EventStore; the collection is there. */
+  digests(
+    collection: string,
+    request: DigestRequest,
+    options: ReadOptions,
+  ): Promise<readonly (readonly DigestPart[])[]>;
+  keys(collection: string, range: KeyRange, options: ReadOptions): AsyncIterable<ScanChunk>;
+  eventsOf(collection: string, keys: readonly EventKey[], options: ReadOptions): AsyncIterable<ScanChunk>;
   /** Nothing was applied for a while: a good moment to put things in order. Never rejects for what can wait. */
   rest(): Promise<void>;
   check(options: ReadOptions): Promise<Omit<CheckReport, "logFrames">>;

@@ -6,6 +6,7 @@
 import type { Env, FileHandle } from "@epsilon/env";
 import { EpsilonError, type EventKey } from "@epsilon/model";
 import { type Answer, type Filter, type Query, quoteString } from "@epsilon/query";
+import type { DigestPart, DigestRequest, KeyRange } from "../comparing.ts";
 import type { LoggedFrame } from "../core/frames.ts";
 import type { Change, ChangePosition, FrameOutcome, Tables, TablesState } from "../core/tables.ts";
 import type {
@@ -14,6 +15,7 @@ import type {
   FieldInfo,
   ReadOptions,
   Scan,
+  ScanChunk,
   ScanRequest,
   SourceInfo,
 } from "../event-store.ts";
@@ -22,6 +24,7 @@ import { Catalog } from "./catalog.ts";
 import { checkTables } from "./check.ts";
 import { readCovered } from "./covered.ts";
 import { Database, type DatabaseOptions } from "./database.ts";
+import { readByKeys, readDigests, readKeys } from "./digests.ts";
 import { eventsTable } from "./load-sql.ts";
 import { Loader } from "./loader.ts";
 import { Reads } from "./reads.ts";
@@ -77,6 +80,7 @@ interface Parts {
 class EmbeddedTables implements Tables {
   readonly durable = true;
   readonly state: TablesState;
+  readonly #env: Env;
   readonly #database: Database;
   readonly #catalog: Catalog;
   readonly #applier: Applier;
@@ -88,6 +92,7 @@ class EmbeddedTables implements Tables {
 
   constructor(env: Env, { database, catalog, state, scratch, scratchPath, setAside }: Parts) {
     this.state = state;
+    this.#env = env;
     this.#database = database;
     this.#catalog = catalog;
     this.#scratch = scratch;
@@ -150,6 +155,33 @@ class EmbeddedTables implements Tables {
     options: ReadOptions,
   ): AsyncIterable<readonly EventKey[]> {
     return this.#reads.matchingKeys(collection, filters, options);
+  }
+
+  digests(
+    collection: string,
+    request: DigestRequest,
+    options: ReadOptions,
+  ): Promise<readonly (readonly DigestPart[])[]> {
+    return readDigests(this.#database, { collection, request, options });
+  }
+
+  keys(collection: string, range: KeyRange, options: ReadOptions): AsyncIterable<ScanChunk> {
+    const onDamage = this.#damageIn(collection);
+    return readKeys(this.#database, this.#catalog, { collection, range, options, onDamage });
+  }
+
+  eventsOf(collection: string, keys: readonly EventKey[], options: ReadOptions): AsyncIterable<ScanChunk> {
+    const onDamage = this.#damageIn(collection);
+    return readByKeys(this.#database, this.#catalog, { collection, keys, options, onDamage });
+  }
+
+  #damageIn(collection: string): (key: EventKey) => void {
+    return ({ tsMicros, id }) =>
+      this.#env.report({
+        level: "error",
+        event: "row_damaged",
+        details: { collection, tsMicros: String(tsMicros), id },
+      });
   }
 
   /** Holds the writer still meanwhile, so that rows and digests are of one moment. */

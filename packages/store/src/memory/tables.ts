@@ -15,6 +15,7 @@ import {
   outcome,
 } from "@epsilon/model";
 import { type Answer, evaluateQuery, type Filter, matches, type Query, resolveTime } from "@epsilon/query";
+import type { DigestPart, DigestRequest, KeyRange } from "../comparing.ts";
 import type { EventsHeader, LoggedFrame } from "../core/frames.ts";
 import { eventOfLoadLine, hashOfLoadLine, parseLoadLine, splitLoadLines } from "../core/load-line.ts";
 import { formatNext, parseNext } from "../core/page.ts";
@@ -29,9 +30,10 @@ import type {
   ScanRequest,
   SourceInfo,
 } from "../event-store.ts";
+import { memoryDigests, memoryFetch, memoryKeys } from "./digests.ts";
 import { MemorySources } from "./sources.ts";
 
-interface StoredEvent {
+export interface StoredEvent {
   readonly event: Event;
   readonly hash: string;
   readonly sequence: number;
@@ -251,6 +253,18 @@ class MemoryTables implements Tables {
     if (found.length > 0) yield found;
   }
 
+  digests(name: string, request: DigestRequest): Promise<readonly (readonly DigestPart[])[]> {
+    return memoryDigests(this.#all(name), request);
+  }
+
+  keys(name: string, range: KeyRange): AsyncIterable<ScanChunk> {
+    return memoryKeys(this.#all(name), range);
+  }
+
+  eventsOf(name: string, keys: readonly EventKey[]): AsyncIterable<ScanChunk> {
+    return memoryFetch(this.#collections.get(name)?.byKey ?? new Map(), keys);
+  }
+
   async check(): Promise<Omit<CheckReport, "logFrames">> {
     const collections = [...this.#collections].map(([name, { byKey }]) => {
       const tombstones = [...byKey.values()].filter(({ event }) => event.deleted).length;
@@ -278,7 +292,11 @@ class MemoryTables implements Tables {
   }
 
   #stored(name: string): StoredEvent[] {
-    const byKey = this.#collections.get(name)?.byKey ?? new Map<string, StoredEvent>();
-    return [...byKey.values()].filter(({ event }) => !event.deleted);
+    return this.#all(name).filter(({ event }) => !event.deleted);
+  }
+
+  /** Events and tombstones. */
+  #all(name: string): StoredEvent[] {
+    return [...(this.#collections.get(name)?.byKey.values() ?? [])];
   }
 }
