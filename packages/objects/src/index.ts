@@ -8,3 +8,5 @@ export {
   type Objects,
   readAll,
 } from "./objects.ts";
+export { openObjects } from "./open-objects.ts";
+export type { S3Environment } from "./s3-place.ts";

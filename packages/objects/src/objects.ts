@@ -39,9 +39,14 @@ export interface Objects {
 
 const namePattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
 
+/** Whether `name` may name something. */
+export function isObjectName(name: string): boolean {
+  return name.length <= 1000 && namePattern.test(name);
+}
+
 /** Throws `bad_request` unless `name` may name something. */
 export function assertObjectName(name: string): void {
-  if (namePattern.test(name) && name.length <= 1000) return;
+  if (isObjectName(name)) return;
   throw new EpsilonError("bad_request", `${JSON.stringify(name.slice(0, 100))} cannot name an object`);
 }
 
