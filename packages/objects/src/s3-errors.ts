@@ -31,6 +31,7 @@ const lastingStatuses = [501, 505];
 
 const keys = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 const elsewhere = "check AWS_REGION and AWS_ENDPOINT_URL_S3: the bucket is somewhere else";
+const incompatible = "check that AWS_ENDPOINT_URL_S3 is an S3-compatible server";
 const advices: Readonly<Record<string, string>> = {
   InvalidAccessKeyId:
     "the access key is not known there; check AWS_ACCESS_KEY_ID, and that AWS_ENDPOINT_URL_S3 is the server it is for",
@@ -80,6 +81,11 @@ export function isUploadGone(error: unknown): boolean {
   return error instanceof EpsilonError && error.details["answer"] === "NoSuchUpload";
 }
 
+/** For an answer that no S3 server gives: a web server may say 200 to anything, and keep nothing. */
+export function notS3(what: string): EpsilonError {
+  return new EpsilonError("destination_refused", `${what}: ${incompatible}`);
+}
+
 function unreachableAdvice(status: number | null): string {
   return status === null ? "check AWS_ENDPOINT_URL_S3 and the network" : "it is overloaded or failing; wait";
 }
@@ -99,7 +105,7 @@ function adviceFor(status: number, answer: string): string {
   if (status === 401 || status === 403)
     return `no permission; check ${keys}, and what the key may do with the bucket`;
   if (300 <= status && status < 400) return elsewhere;
-  return "the storage refuses the request; check that AWS_ENDPOINT_URL_S3 is an S3-compatible server";
+  return `the storage refuses the request; ${incompatible}`;
 }
 
 /** The status, null if there was no answer, and the storage's or the system's name for what went wrong. */

@@ -9,7 +9,7 @@ import {
 import type { Env } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
 import { assertObjectName, type Content, isObjectName, type ObjectInfo, type Objects } from "./objects.ts";
-import { failureOf } from "./s3-errors.ts";
+import { failureOf, notS3 } from "./s3-errors.ts";
 import { accessFrom, parseS3Url, type S3Environment, type S3Place } from "./s3-place.ts";
 import { type S3Options, S3Requests } from "./s3-requests.ts";
 import { S3Uploads } from "./s3-upload.ts";
@@ -95,7 +95,7 @@ class S3Objects implements Objects {
       ),
     );
     if (sizeBytes !== undefined) return sizeBytes;
-    throw new EpsilonError("destination_refused", `${what}: the storage does not say how large it is`);
+    throw notS3(what);
   }
 
   async list(prefix: string, signal?: AbortSignal): Promise<readonly ObjectInfo[]> {
@@ -109,6 +109,7 @@ class S3Objects implements Objects {
         (client, options) => client.send(new ListObjectsV2Command({ ...input, ContinuationToken }), options),
         signal,
       );
+      if (page.Name === undefined && page.IsTruncated === undefined) throw notS3(what);
       for (const { Key = "", Size = 0 } of page.Contents ?? []) {
         const name = Key.slice(keyPrefix.length);
         // Other programs leave things of their own in a bucket, as empty objects in place of folders.

@@ -10,7 +10,7 @@ import {
 import type { Env } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
 import type { Content } from "./objects.ts";
-import { isUploadGone } from "./s3-errors.ts";
+import { isUploadGone, notS3 } from "./s3-errors.ts";
 import type { S3Requests } from "./s3-requests.ts";
 
 const mebibyte = 1024 * 1024;
@@ -55,11 +55,12 @@ export class S3Uploads {
     // An empty content has no part.
     let whole = new Uint8Array(0);
     for await (const part of partsOf(content, content.sizeBytes, signal)) whole = part;
-    await this.#requests.send(
+    const { ETag } = await this.#requests.send(
       what,
       (client, options) => client.send(new PutObjectCommand({ Bucket, Key, Body: whole }), options),
       signal,
     );
+    if (ETag === undefined) throw notS3(what);
   }
 
   async #putInParts(target: S3Target, content: Content, signal: AbortSignal | undefined): Promise<void> {
@@ -69,14 +70,10 @@ export class S3Uploads {
       (client, options) => client.send(new CreateMultipartUploadCommand({ Bucket, Key }), options),
       signal,
     );
-    if (UploadId === undefined)
-      throw new EpsilonError(
-        "destination_refused",
-        `${what}: the storage began an upload without a name for it`,
-      );
+    if (UploadId === undefined) throw notS3(what);
     const upload = { Bucket, Key, UploadId };
     try {
-      const parts: { readonly PartNumber: number; readonly ETag: string | undefined }[] = [];
+      const parts: { readonly PartNumber: number; readonly ETag: string }[] = [];
       for await (const Body of partsOf(content, this.#partBytesFor(content.sizeBytes), signal)) {
         const PartNumber = parts.length + 1;
         const { ETag } = await this.#requests.send(
@@ -84,6 +81,7 @@ export class S3Uploads {
           (client, options) => client.send(new UploadPartCommand({ ...upload, PartNumber, Body }), options),
           signal,
         );
+        if (ETag === undefined) throw notS3(what);
         parts.push({ PartNumber, ETag });
       }
       const MultipartUpload = { Parts: parts };
