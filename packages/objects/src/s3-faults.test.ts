@@ -220,14 +220,16 @@ describe("a bucket whose server refuses", () => {
   });
 
   it("is no S3 server at all", async () => {
-    server.fault = () => ({ status: 200, html: "<html><body>It works!</body></html>" });
     const refused = {
       code: "destination_refused",
       message: /AWS_ENDPOINT_URL_S3 is an S3-compatible server/,
     };
-    await assert.rejects(open().list(""), refused);
-    await assert.rejects(open().put("a", some(5)), refused);
-    await assert.rejects(open().put("a", some(2500)), refused);
+    for (const status of [200, 404]) {
+      server.fault = () => ({ status, html: "<html><body>It works!</body></html>" });
+      await assert.rejects(open().list(""), refused);
+      await assert.rejects(open().put("a", some(5)), refused);
+      await assert.rejects(open().put("a", some(2500)), refused);
+    }
   });
 });
 

@@ -60,11 +60,13 @@ class S3Objects implements Objects {
   async *get(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const target = this.#locate(name);
     const what = this.#say("get", name);
-    const { Body, ContentLength } = await this.#requests.send(
+    const found = await this.#requests.find(
       what,
       (client, options) => client.send(new GetObjectCommand(target), options),
       signal,
     );
+    if (found === null) throw new EpsilonError("object_not_found", `${this.url} has no ${name}`);
+    const { Body, ContentLength } = found;
     let sizeBytes = 0;
     try {
       for await (const part of (Body ?? []) as AsyncIterable<Uint8Array>) {
@@ -87,14 +89,13 @@ class S3Objects implements Objects {
   async sizeOf(name: string, signal?: AbortSignal): Promise<number | null> {
     const target = this.#locate(name);
     const what = this.#say("size", name);
-    const sizeBytes = await nullIfMissing(
-      this.#requests.send(
-        what,
-        async (client, options) => (await client.send(new HeadObjectCommand(target), options)).ContentLength,
-        signal,
-      ),
+    const found = await this.#requests.find(
+      what,
+      (client, options) => client.send(new HeadObjectCommand(target), options),
+      signal,
     );
-    if (sizeBytes !== undefined) return sizeBytes;
+    if (found === null) return null;
+    if (found.ContentLength !== undefined) return found.ContentLength;
     throw notS3(what);
   }
 
@@ -124,12 +125,10 @@ class S3Objects implements Objects {
 
   async remove(name: string, signal?: AbortSignal): Promise<void> {
     const target = this.#locate(name);
-    await nullIfMissing(
-      this.#requests.send(
-        this.#say("remove", name),
-        (client, options) => client.send(new DeleteObjectCommand(target), options),
-        signal,
-      ),
+    await this.#requests.find(
+      this.#say("remove", name),
+      (client, options) => client.send(new DeleteObjectCommand(target), options),
+      signal,
     );
   }
 
@@ -140,14 +139,5 @@ class S3Objects implements Objects {
 
   #say(operation: string, name: string): string {
     return `${operation} of ${name === "" ? "everything" : name} at ${this.url}`;
-  }
-}
-
-async function nullIfMissing<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof EpsilonError && error.code === "object_not_found") return null;
-    throw error;
   }
 }

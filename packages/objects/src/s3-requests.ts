@@ -2,7 +2,8 @@
 
 import { S3Client } from "@aws-sdk/client-s3";
 import type { Env } from "@epsilon/env";
-import { failureOf } from "./s3-errors.ts";
+import { EpsilonError } from "@epsilon/model";
+import { failureOf, notS3 } from "./s3-errors.ts";
 import type { S3Access } from "./s3-place.ts";
 
 /** Limits, for tests to make small. */
@@ -57,6 +58,25 @@ export class S3Requests {
    * with the signal's reason when told to stop.
    */
   async send<T>(what: string, call: S3Call<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await this.#ask(what, call, signal);
+    } catch (error) {
+      // A storage says which bucket or upload it lacks; a web server says only that it lacks something.
+      throw isMissing(error) ? notS3(what) : error;
+    }
+  }
+
+  /** The same of what may be missing: null then. */
+  async find<T>(what: string, call: S3Call<T>, signal: AbortSignal | undefined): Promise<T | null> {
+    try {
+      return await this.#ask(what, call, signal);
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  async #ask<T>(what: string, call: S3Call<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let tried = 1; ; tried++) {
       signal?.throwIfAborted();
       try {
@@ -76,4 +96,8 @@ export class S3Requests {
       await this.#env.clock.sleep(pauseMs, signal);
     }
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof EpsilonError && error.code === "object_not_found";
 }
