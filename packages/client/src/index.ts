@@ -8,12 +8,13 @@ export { parseQuery, printQuery } from "@epsilon/query";
 export { type Chunk, chunksOf } from "./client/chunks.ts";
 export {
   Client,
-  type ClientOptions,
+  type ClientSettings,
   type ClientStatus,
   type PushOptions,
   type ReadOptions,
 } from "./client/client.ts";
 export { createClient, replicate } from "./client/create-client.ts";
+export { type ClientOptions, createDiskClient } from "./client/disk-client.ts";
 export type { LoopStatus } from "./client/lag.ts";
 export type { EventInput } from "./client/name-events.ts";
 export { readFileBytes } from "./files/bytes.ts";

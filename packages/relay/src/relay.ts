@@ -1,6 +1,6 @@
 /** The relay: any program that can POST JSON is replicated. It spools what it is sent, and runs the loops. */
 
-import { Client, type InstanceAddress, Instances } from "@epsilon/client";
+import { createDiskClient, type InstanceAddress, Instances } from "@epsilon/client";
 import type { Env } from "@epsilon/env";
 import { bytesToHex, type Sha256 } from "@epsilon/model";
 import {
@@ -43,7 +43,7 @@ export async function createRelay(env: Env, options: RelayOptions): Promise<Runn
   const { instances, spool, source, keep, spoolBytesMax, hash } = options;
   let refused = 0;
   const token = instances[0]?.token;
-  const client = new Client(env, {
+  const client = createDiskClient(env, {
     instances: instances.map(({ url }) => url),
     collection: "events",
     spool,

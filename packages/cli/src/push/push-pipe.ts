@@ -7,8 +7,8 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import {
-  Client,
   chunksOf,
+  createDiskClient,
   createHttpClient,
   type FileInput,
   pushEvents,
@@ -61,7 +61,7 @@ export async function pushThroughSpool(
   const { env, flags, options, instances, rejections, signal } = work;
   const folder = resolve(flags.spool ?? defaultSpool(instances.map(({ url }) => url)));
   const token = instances[0]?.token;
-  const client = new Client(env, {
+  const client = createDiskClient(env, {
     instances: instances.map(({ url }) => url),
     collection: flags.collection,
     spool: folder,

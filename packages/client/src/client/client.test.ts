@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { createSimEnv, type SimEnv } from "@epsilon/env/testing";
 import { EpsilonError } from "@epsilon/model";
 import { FakeInstance, until } from "../loop/loop.fixture.ts";
-import { Client, type ClientOptions } from "./client.ts";
+import type { Client } from "./client.ts";
+import { type ClientOptions, createDiskClient } from "./disk-client.ts";
 
 interface World {
   readonly sim: SimEnv;
@@ -18,7 +19,7 @@ function world(seed: number, count = 3): World {
   const instances = Array.from({ length: count }, (_, index) => new FakeInstance(sim, `i${index}`));
   const urls = instances.map(({ origin }) => origin);
   const open = (options: Partial<ClientOptions> = {}) =>
-    new Client(sim.boot(), { instances: urls, collection: "views", spool: "/spool", ...options });
+    createDiskClient(sim.boot(), { instances: urls, collection: "views", spool: "/spool", ...options });
   return { sim, instances, open };
 }
 
@@ -118,7 +119,7 @@ test("two addresses of one instance are one", async () => {
     sim.network.request({ ...request, url: request.url.replace("other-name", "i0") }),
   );
   sim.network.partition(second.origin);
-  const client = new Client(sim.boot(), {
+  const client = createDiskClient(sim.boot(), {
     instances: [first.origin, "http://other-name:4320", second.origin],
     collection: "views",
     spool: "/spool",

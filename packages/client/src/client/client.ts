@@ -12,21 +12,17 @@ import { type ReadAnswer, Reader } from "../reads/reader.ts";
 import type { Acknowledgement } from "../replication/acknowledgement.ts";
 import { Replication } from "../replication/replication.ts";
 import type { Source } from "../sources/source.ts";
-import { writeDeadLetter } from "../spool/dead-letters.ts";
-import type { SpoolPart } from "../spool/part.ts";
-import { openSpool, type Spool } from "../spool/spool.ts";
+import type { OpenSpool, PartPort, SpoolPort, Written } from "../spool/port.ts";
 import { type Chunk, chunksOf } from "./chunks.ts";
 import { LagClock, type LoopStatus, loopStatus } from "./lag.ts";
 import { type EventInput, nameEvent, nameEvents } from "./name-events.ts";
 import { Recorder } from "./recorder.ts";
 
-export interface ClientOptions {
+export interface ClientSettings {
   /** The addresses of all instances. Adding, removing and reordering them loses nothing. */
   readonly instances: readonly string[];
   /** Where events go unless a call says otherwise. */
   readonly collection: string;
-  /** The folder of the spool, which any number of processes may share. */
-  readonly spool: string;
   /** How long the spool keeps an event: until every instance has it, or has it in a snapshot. */
   readonly keep?: "acknowledged" | "snapshotted";
   readonly token?: string;
@@ -72,23 +68,23 @@ const flushTimeoutMs = 30_000;
 
 export class Client {
   readonly #env: Env;
-  readonly #options: ClientOptions;
+  readonly #options: ClientSettings;
   readonly #hash: Sha256;
   readonly #lagClock: LagClock;
   readonly #replication: Replication;
   readonly #reader: Reader;
   readonly #recorder: Recorder;
-  readonly #opened: Promise<Spool>;
+  readonly #opened: Promise<SpoolPort>;
   readonly #stop = new AbortController();
-  readonly #directories = new Map<Source, SpoolPart>();
-  readonly #trimming = new Map<SpoolPart, { again: boolean }>();
-  readonly #trimmedTo = new Map<SpoolPart, number>();
+  readonly #parts = new Set<PartPort>();
+  readonly #trimming = new Map<PartPort, { again: boolean }>();
+  readonly #trimmedTo = new Map<PartPort, number>();
   /** The cursors that were written last, a part each. */
-  readonly #written = new Map<SpoolPart, Cursor>();
+  readonly #written = new Map<PartPort, Cursor>();
   #closed: Promise<void> | undefined;
 
   /** Throws `bad_collection`, `bad_request`. Opens the spool in the background; the first call tells of what that met. */
-  constructor(env: Env, options: ClientOptions) {
+  constructor(env: Env, options: ClientSettings, openSpool: OpenSpool) {
     this.#env = env;
     this.#options = options;
     this.#hash = options.hash ?? sha256;
@@ -109,7 +105,10 @@ export class Client {
       write: (collection, events) => this.#write(collection, chunksOf(events), undefined),
       onLost: (error) => this.#tell(error),
     });
-    this.#opened = this.#open();
+    this.#opened = openSpool(env, (part) => {
+      this.#parts.add(part);
+      this.#replication.add(part);
+    });
     this.#opened.then(
       () => this.#adoptForEver(),
       () => undefined,
@@ -209,7 +208,7 @@ export class Client {
   async status(): Promise<ClientStatus> {
     const spool = await this.#opened;
     const loops = this.#replication.loops.map(({ source, state }) =>
-      loopStatus(state, this.#directories.get(source), this.#lagClock),
+      loopStatus(state, this.#partOf(source), this.#lagClock),
     );
     return {
       source: spool.source,
@@ -232,20 +231,6 @@ export class Client {
     this.#stop.abort(closed());
     await this.#replication.stop();
     await spool?.close();
-  }
-
-  async #open(): Promise<Spool> {
-    const { spool: directory, source, spoolBytesMax, hash } = this.#options;
-    return openSpool(this.#env, {
-      directory,
-      ...(source === undefined ? {} : { sourcePrefix: source }),
-      ...(spoolBytesMax === undefined ? {} : { bytesMax: spoolBytesMax }),
-      ...(hash === undefined ? {} : { hash }),
-      onPart: (part) => {
-        this.#directories.set(part, part);
-        this.#replication.add(part);
-      },
-    });
   }
 
   async #append(
@@ -273,7 +258,7 @@ export class Client {
     collection: string,
     chunks: readonly Chunk[],
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly part: SpoolPart; readonly cursor: Cursor } | undefined> {
+  ): Promise<Written | undefined> {
     const spool = await this.#opened;
     const written = await Promise.all(chunks.map((chunk) => spool.append(collection, chunk, signal)));
     const last = written.at(-1);
@@ -303,7 +288,7 @@ export class Client {
     return holders;
   }
 
-  #isFurther({ part, cursor }: { readonly part: SpoolPart; readonly cursor: Cursor }): boolean {
+  #isFurther({ part, cursor }: Written): boolean {
     return (this.#written.get(part)?.position ?? 0) < cursor.position;
   }
 
@@ -329,8 +314,12 @@ export class Client {
     }
   }
 
+  #partOf(source: Source): PartPort | undefined {
+    return [...this.#parts].find((part) => part === source);
+  }
+
   #moved(source: Source): void {
-    const part = this.#directories.get(source);
+    const part = this.#partOf(source);
     if (part === undefined) return;
     const running = this.#trimming.get(part);
     if (running !== undefined) {
@@ -344,7 +333,7 @@ export class Client {
       .finally(() => this.#trimming.delete(part));
   }
 
-  async #trim(part: SpoolPart, state: { again: boolean }): Promise<void> {
+  async #trim(part: PartPort, state: { again: boolean }): Promise<void> {
     const spool = await this.#opened;
     while (state.again && !this.#stop.signal.aborted) {
       state.again = false;
@@ -358,8 +347,8 @@ export class Client {
   }
 
   async #setAside(rejected: RejectedBySource): Promise<void> {
-    const part = [...this.#directories.values()].find(({ stream }) => stream === rejected.cursor.stream);
-    if (part !== undefined) await writeDeadLetter(this.#env, part.directory, rejected);
+    const part = [...this.#parts].find(({ stream }) => stream === rejected.cursor.stream);
+    if (part !== undefined) await (await this.#opened).setAside(part, rejected);
     this.#options.onRejected?.(rejected);
   }
 

@@ -2,7 +2,8 @@
 
 import { createNodeEnv, nodeSha256 } from "@epsilon/env";
 import { type ReplicateOptions, Replicating, type SourceMaker } from "../replication/replicate.ts";
-import { Client, type ClientOptions } from "./client.ts";
+import type { Client } from "./client.ts";
+import { type ClientOptions, createDiskClient } from "./disk-client.ts";
 
 /**
  * A client of several instances that writes to a spool on this disk and sends from there:
@@ -15,7 +16,7 @@ import { Client, type ClientOptions } from "./client.ts";
  * Throws `bad_collection` and `bad_request` for options that do not fit.
  */
 export function createClient(options: ClientOptions): Client {
-  return new Client(createNodeEnv(), { hash: nodeSha256, ...options });
+  return createDiskClient(createNodeEnv(), { hash: nodeSha256, ...options });
 }
 
 /**

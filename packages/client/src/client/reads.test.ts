@@ -6,7 +6,7 @@ import { createSimEnv, type SimEnv } from "@epsilon/env/testing";
 import { must } from "@epsilon/model";
 import { FakeInstance, until } from "../loop/loop.fixture.ts";
 import { type ReadableEvent, ReadableInstance, soon } from "../reads/reads.fixture.ts";
-import { Client } from "./client.ts";
+import { createDiskClient } from "./disk-client.ts";
 
 interface Both {
   readonly origin: string;
@@ -32,7 +32,7 @@ function world() {
   const sim = createSimEnv(1);
   const all = ["i0", "i1", "i2"].map((name) => both(sim, name));
   const instances = all.map(({ origin }) => origin);
-  const client = new Client(sim.boot(), { instances, collection: "views", spool: "/spool" });
+  const client = createDiskClient(sim.boot(), { instances, collection: "views", spool: "/spool" });
   return { sim, all, client };
 }
 

@@ -6,8 +6,9 @@
 import { type Env, publishFile } from "@epsilon/env";
 import { type Log, type LogFrame, openLog } from "@epsilon/log";
 import { assert, type Cursor, EpsilonError, must, type Sha256, sha256, utf8Bytes } from "@epsilon/model";
-import type { ResumePoint, Source, SourceChunk } from "../sources/source.ts";
+import type { ResumePoint, SourceChunk } from "../sources/source.ts";
 import { beginning, formatPartHeader, type Place, parsePartHeader, placeAfter } from "./part-frame.ts";
+import type { PartPort } from "./port.ts";
 
 export interface PartOptions {
   /** A folder of its own, whose lock the caller holds. Made if it is not there. */
@@ -43,7 +44,7 @@ export async function openPart(env: Env, options: PartOptions): Promise<SpoolPar
   }
 }
 
-export class SpoolPart implements Source {
+export class SpoolPart implements PartPort {
   readonly isLive = true;
   readonly name: string;
   readonly collection: string;

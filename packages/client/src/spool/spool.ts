@@ -4,9 +4,12 @@
  */
 
 import type { Env } from "@epsilon/env";
-import { assert, type Cursor, EpsilonError, isCollectionName, must, type Sha256 } from "@epsilon/model";
+import { assert, EpsilonError, isCollectionName, must, type Sha256 } from "@epsilon/model";
+import type { RejectedBySource } from "../loop/rejected.ts";
+import { writeDeadLetter } from "./dead-letters.ts";
 import { openPart, type SpoolPart } from "./part.ts";
 import { type PartLock, takeLock } from "./part-lock.ts";
+import type { PartPort, SpoolPort, Written } from "./port.ts";
 import { publishFirst, randomName, readSmallFile } from "./small-files.ts";
 
 export interface SpoolOptions {
@@ -43,8 +46,7 @@ export async function openSpool(env: Env, options: SpoolOptions): Promise<Spool>
   return spool;
 }
 
-export class Spool {
-  /** What instances know it by. */
+export class Spool implements SpoolPort {
   readonly source: string;
   readonly #env: Env;
   readonly #options: SpoolOptions;
@@ -74,28 +76,22 @@ export class Spool {
     return this.#options.bytesMax ?? defaultBytesMax;
   }
 
-  /**
-   * Appends named events, lines that each end in a newline, to the collection's part; settles with their cursor once
-   * they are durable. While the spool is full it waits, until the signal is aborted: then it rejects with `spool_full`.
-   * Rejects also with `disk_full`, `store_failed`, `closed`.
-   */
   async append(
     collection: string,
     chunk: { readonly lines: Uint8Array; readonly events: number },
     signal?: AbortSignal,
-  ): Promise<{ readonly part: SpoolPart; readonly cursor: Cursor }> {
+  ): Promise<Written<SpoolPart>> {
     await this.#room(signal);
     const part = await this.#partOf(collection);
     return { part, cursor: await part.append(chunk.lines, chunk.events) };
   }
 
-  /** Gives up what lies before a position of a part, and lets writers in where that makes room. */
-  async trim(part: SpoolPart, position: number): Promise<void> {
-    await part.trim(position);
+  async trim(part: PartPort, position: number): Promise<void> {
+    await this.#mine(part).trim(position);
     if (this.sizeBytes < this.bytesMax) for (const enter of [...this.#waitingForRoom]) enter();
   }
 
-  /** Takes over the parts whose processes died since. Part by part: one that cannot be opened does not keep the others. */
+  /** Part by part: one that cannot be opened does not keep the others. */
   adopt(): Promise<void> {
     return this.#inTurn(async () => {
       for (const collection of await this.#env.files.list(`${this.#options.directory}/collections`)) {
@@ -106,7 +102,10 @@ export class Spool {
     });
   }
 
-  /** Waits for what is pending, and gives the parts back. */
+  async setAside(part: PartPort, rejected: RejectedBySource): Promise<void> {
+    await writeDeadLetter(this.#env, this.#mine(part).directory, rejected);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const enter of [...this.#waitingForRoom]) enter();
@@ -137,6 +136,13 @@ export class Spool {
       signal?.addEventListener("abort", giveUp, { once: true });
       this.#waitingForRoom.add(enter);
     });
+  }
+
+  #mine(part: PartPort): SpoolPart {
+    const found = this.parts.find((one) => one === part);
+    // Given back while whoever asks was under way.
+    if (found === undefined) throw closed();
+    return found;
   }
 
   #full(): EpsilonError {
