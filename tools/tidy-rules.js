@@ -22,15 +22,15 @@ export const importTable = {
   lab: ["model", "env", "log", "query", "objects", "store", "server", "client", "relay"],
 };
 
-/** Which of Node's modules a package may use. `env` has its own rule: only its `node-*.ts` files. */
+/** Which of Node's modules a package may use. `env` has its own rule: only its `node-*.ts` and `browser-*.ts` files. */
 export const nodeModules = {
   server: ["node:http", "node:https", "node:zlib", "node:crypto", "node:tls", "node:net", "node:stream"],
   store: ["node:buffer", "node:crypto"],
   relay: ["node:stream"],
 };
 
-/** Parts of a package that another one uses without the rest of it: what names events comes without DuckDB. */
-const sharedParts = { relay: ["@epsilon/store/prepare"] };
+/** Parts of a package that another one uses without the rest of it: what names events comes without DuckDB, a page's world without Node's. */
+const sharedParts = { relay: ["@epsilon/store/prepare"], client: ["@epsilon/env/browser"] };
 
 /** Packages that touch the world as they like. Tests and conformance suites do as well. */
 const worldly = ["cli", "lab"];
@@ -236,6 +236,6 @@ function mayTouchWorld(path) {
   return (
     isTestFile(path) ||
     worldly.includes(packageOf(path)) ||
-    /^packages\/env\/src\/(?:.*\/)?node-[^/]*\.ts$/.test(path)
+    /^packages\/env\/src\/(?:.*\/)?(?:node|browser)-[^/]*\.ts$/.test(path)
   );
 }

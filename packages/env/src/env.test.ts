@@ -6,9 +6,11 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { createBrowserEnv } from "./browser-env.ts";
 import { clockConformance } from "./clock.conformance.ts";
+import type { Network } from "./env.ts";
 import { filesConformance } from "./files.conformance.ts";
-import { networkConformance } from "./network.conformance.ts";
+import { type Asked, type NetworkUnderTest, networkConformance, type Reply } from "./network.conformance.ts";
 import { crc32 } from "./node-crc32.ts";
 import { createNodeEnv } from "./node-env.ts";
 import { fileError } from "./node-errors.ts";
@@ -19,9 +21,11 @@ import { createSimEnv } from "./sim-env.ts";
 import { noAnswer } from "./sim-network.ts";
 
 clockConformance("node", () => ({ clock: createNodeEnv().clock, advance: async () => undefined }));
+clockConformance("browser", () => ({ clock: createBrowserEnv().clock, advance: async () => undefined }));
 clockConformance("simulated", () => createSimEnv(1));
 
 randomConformance("node", () => createNodeEnv().random);
+randomConformance("browser", () => createBrowserEnv().random);
 randomConformance("simulated", () => createSimEnv(1).random);
 
 processesConformance("node", () => createNodeEnv().processes);
@@ -39,7 +43,13 @@ filesConformance("node", async () => {
 });
 filesConformance("simulated", async () => ({ files: createSimEnv(1).files, directory: "/data/deeper" }));
 
-networkConformance("node", async (reply) => {
+for (const [name, env] of [
+  ["node", createNodeEnv()],
+  ["browser", createBrowserEnv()],
+] as const)
+  networkConformance(name, (reply) => overSockets(env.network, reply));
+
+async function overSockets(network: Network, reply: (asked: Asked) => Reply): Promise<NetworkUnderTest> {
   const server = createServer(async (request, response) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -59,14 +69,14 @@ networkConformance("node", async (reply) => {
   const address = server.address();
   assert.ok(address !== null && typeof address === "object");
   return {
-    network: createNodeEnv().network,
+    network,
     origin: `http://127.0.0.1:${address.port}`,
     stop: async () => {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
     },
   };
-});
+}
 
 networkConformance("simulated", async (reply) => {
   const { network } = createSimEnv(1);
@@ -123,4 +133,11 @@ test("the node clock tells calls within a millisecond apart and follows Date.now
   const before = BigInt(Date.now()) * 1000n;
   const now = clock.nowMicros();
   assert.ok(before <= now && now <= BigInt(Date.now()) * 1000n + 999n);
+});
+
+test("a page without files says so", async () => {
+  const { files, processes } = createBrowserEnv();
+  await assert.rejects(files.list("/"), { code: "io_error" });
+  assert.equal(processes.hostName, "browser");
+  assert.equal(await processes.isAlive(processes.self), false);
 });

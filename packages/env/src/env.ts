@@ -1,7 +1,7 @@
 /**
  * The world as parameters: time, randomness, files, network and other processes reach the code through these interfaces only, so that
- * a simulation can own them. `node-*.ts` implements them on Node, `sim-*.ts` in memory; one conformance suite holds
- * both to what is said here.
+ * a simulation can own them. `node-*.ts` implements them on Node, `browser-*.ts` in a page, `sim-*.ts` in memory; one
+ * conformance suite holds them all to what is said here.
  */
 
 /** Time. Wall time may jump in either direction; elapsed time only grows. */

@@ -69,12 +69,13 @@ export async function unpacked(bytes: AsyncIterable<Uint8Array>): Promise<AsyncI
 }
 
 async function* gunzip(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const packed = new ReadableStream<Uint8Array>(
+  // What DecompressionStream takes, by its type: no memory that several threads share.
+  const packed = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       pull: async (controller) => {
         const next = await iterator.next();
         if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
+        else controller.enqueue(next.value as Uint8Array<ArrayBuffer>);
       },
       cancel: async () => {
         await iterator.return?.();
