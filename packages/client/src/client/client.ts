@@ -12,7 +12,7 @@ import { type ReadAnswer, Reader } from "../reads/reader.ts";
 import type { Acknowledgement } from "../replication/acknowledgement.ts";
 import { Replication } from "../replication/replication.ts";
 import type { Source } from "../sources/source.ts";
-import type { OpenSpool, PartPort, SpoolPort, Written } from "../spool/port.ts";
+import type { OpenSpool, Part, Spool, Written } from "../spool/spool.ts";
 import { type Chunk, chunksOf } from "./chunks.ts";
 import { LagClock, type LoopStatus, loopStatus } from "./lag.ts";
 import { type EventInput, nameEvent, nameEvents } from "./name-events.ts";
@@ -74,13 +74,13 @@ export class Client {
   readonly #replication: Replication;
   readonly #reader: Reader;
   readonly #recorder: Recorder;
-  readonly #opened: Promise<SpoolPort>;
+  readonly #opened: Promise<Spool>;
   readonly #stop = new AbortController();
-  readonly #parts = new Set<PartPort>();
-  readonly #trimming = new Map<PartPort, { again: boolean }>();
-  readonly #trimmedTo = new Map<PartPort, number>();
+  readonly #parts = new Set<Part>();
+  readonly #trimming = new Map<Part, { again: boolean }>();
+  readonly #trimmedTo = new Map<Part, number>();
   /** The cursors that were written last, a part each. */
-  readonly #written = new Map<PartPort, Cursor>();
+  readonly #written = new Map<Part, Cursor>();
   #closed: Promise<void> | undefined;
 
   /** Throws `bad_collection`, `bad_request`. Opens the spool in the background; the first call tells of what that met. */
@@ -314,7 +314,7 @@ export class Client {
     }
   }
 
-  #partOf(source: Source): PartPort | undefined {
+  #partOf(source: Source): Part | undefined {
     return [...this.#parts].find((part) => part === source);
   }
 
@@ -333,7 +333,7 @@ export class Client {
       .finally(() => this.#trimming.delete(part));
   }
 
-  async #trim(part: PartPort, state: { again: boolean }): Promise<void> {
+  async #trim(part: Part, state: { again: boolean }): Promise<void> {
     const spool = await this.#opened;
     while (state.again && !this.#stop.signal.aborted) {
       state.again = false;

@@ -1,7 +1,7 @@
 /** The client whose spool is a folder. */
 
 import type { Env } from "@epsilon/env";
-import { openSpool } from "../spool/spool.ts";
+import { openSpool } from "../spool/disk-spool.ts";
 import { Client, type ClientSettings } from "./client.ts";
 
 export interface ClientOptions extends ClientSettings {

@@ -2,7 +2,7 @@
 
 import type { Clock } from "@epsilon/env";
 import type { ReplicatorState } from "../loop/state.ts";
-import type { PartPort } from "../spool/port.ts";
+import type { Part } from "../spool/spool.ts";
 
 export interface LoopStatus extends ReplicatorState {
   /** About how many bytes of the spool the instance lacks. */
@@ -58,7 +58,7 @@ export class LagClock {
 /** A loop's state, with what the instance lacks of the part. */
 export async function loopStatus(
   state: ReplicatorState,
-  part: PartPort | undefined,
+  part: Part | undefined,
   clock: LagClock,
 ): Promise<LoopStatus> {
   const none = { ...state, lagBytes: 0, lagMs: 0 };

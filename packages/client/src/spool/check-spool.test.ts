@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createSimEnv } from "@epsilon/env/testing";
 import fc from "fast-check";
 import { checkSpool } from "./check-spool.ts";
-import { openSpool } from "./spool.ts";
+import { openSpool } from "./disk-spool.ts";
 
 const encoder = new TextEncoder();
 const chunkOf = (number: number) => ({

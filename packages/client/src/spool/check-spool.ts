@@ -3,7 +3,8 @@
 import type { Env } from "@epsilon/env";
 import { checkLog, type LogFrame } from "@epsilon/log";
 import { EpsilonError, type ErrorCode, isCollectionName, type Sha256, sha256 } from "@epsilon/model";
-import { type Place, parsePartHeader, placeAfter } from "./part-frame.ts";
+import { parsePartHeader } from "./part-frame.ts";
+import { type Place, placeAfter } from "./place.ts";
 import { readSmallFile } from "./small-files.ts";
 
 export interface SpoolFinding {

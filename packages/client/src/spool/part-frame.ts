@@ -1,30 +1,13 @@
 /** What a frame of a spool's log says of itself: docs/formats/spool.md. */
 
 import type { LogFrame } from "@epsilon/log";
-import { bytesToBase64Url, EpsilonError, type Sha256, utf8Bytes } from "@epsilon/model";
-
-/** A place between two frames: how many events lie before it, and a chained hash of their bytes. */
-export interface Place {
-  readonly position: number;
-  readonly check: string;
-}
-
-/** Where every part begins. */
-export const beginning: Place = { position: 0, check: "0" };
+import { EpsilonError } from "@epsilon/model";
+import type { Place } from "./place.ts";
 
 /** The places before and after a frame. */
 export interface PartFrame {
   readonly before: Place;
   readonly after: Place;
-}
-
-/** The place after `events` events more, whose lines are `payload`. */
-export function placeAfter(place: Place, events: number, payload: Uint8Array, hash: Sha256): Place {
-  const prefix = utf8Bytes(`${place.check}\n${events}\n`);
-  const bytes = new Uint8Array(prefix.length + payload.length);
-  bytes.set(prefix);
-  bytes.set(payload, prefix.length);
-  return { position: place.position + events, check: bytesToBase64Url(hash(bytes).subarray(0, 16)) };
 }
 
 /** The frame's header. */

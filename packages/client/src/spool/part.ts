@@ -5,10 +5,13 @@
 
 import { type Env, publishFile } from "@epsilon/env";
 import { type Log, type LogFrame, openLog } from "@epsilon/log";
-import { assert, type Cursor, EpsilonError, must, type Sha256, sha256, utf8Bytes } from "@epsilon/model";
+import { assert, type Cursor, must, type Sha256, sha256, utf8Bytes } from "@epsilon/model";
 import type { ResumePoint, SourceChunk } from "../sources/source.ts";
-import { beginning, formatPartHeader, type Place, parsePartHeader, placeAfter } from "./part-frame.ts";
-import type { PartPort } from "./port.ts";
+import { formatPartHeader, parsePartHeader } from "./part-frame.ts";
+import { drawStream, reportRestreamed, restreamed, resumePart } from "./part-life.ts";
+import { beginning, type Place, placeAfter } from "./place.ts";
+import type { Part } from "./spool.ts";
+import { Waiting } from "./waiting.ts";
 
 export interface PartOptions {
   /** A folder of its own, whose lock the caller holds. Made if it is not there. */
@@ -44,7 +47,7 @@ export async function openPart(env: Env, options: PartOptions): Promise<SpoolPar
   }
 }
 
-export class SpoolPart implements PartPort {
+export class SpoolPart implements Part {
   readonly isLive = true;
   readonly name: string;
   readonly collection: string;
@@ -54,7 +57,7 @@ export class SpoolPart implements PartPort {
   readonly #hash: Sha256;
   /** The first place of each file of the log, as far as somebody asked. */
   readonly #heads = new Map<number, Place>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting();
   /** Where readers were last, so that they go on there without looking for it: position to offset. */
   readonly #readTo = new Map<number, { readonly place: Place; readonly offset: number }>();
   #stream: string;
@@ -88,12 +91,10 @@ export class SpoolPart implements PartPort {
     return this.#directory;
   }
 
-  /** Which life of the part this is; every cursor of its chunks has it. */
   get stream(): string {
     return this.#stream;
   }
 
-  /** How many events lie before the end, those that were trimmed included. */
   get position(): number {
     return this.#durable.position;
   }
@@ -102,10 +103,6 @@ export class SpoolPart implements PartPort {
     return this.#log.sizeBytes;
   }
 
-  /**
-   * Appends a chunk: lines of named events, each ending in a newline, which must stay as they are. Settles with the
-   * cursor behind them when they are durable. Rejects with `disk_full` (they are not in the spool), `store_failed`, `closed`.
-   */
   async append(lines: Uint8Array, events: number): Promise<Cursor> {
     assert(events > 0, "a chunk holds events");
     // The log took appends back (the disk was full): what follows them was never there.
@@ -118,7 +115,7 @@ export class SpoolPart implements PartPort {
     await frame.durable;
     // Frames settle in the order of the log.
     this.#durable = after;
-    this.#wake();
+    this.#waiting.wake();
     return this.#cursorAt(after);
   }
 
@@ -126,33 +123,30 @@ export class SpoolPart implements PartPort {
     return this.#durable.position === 0 ? null : this.#cursorAt(this.#durable);
   }
 
-  /** The oldest place that is still held. */
   async start(): Promise<Cursor> {
     return this.#cursorAt(await this.#headOf(this.#log.startOffset));
   }
 
   async resume(standing: readonly Cursor[]): Promise<ResumePoint> {
     await this.#restreaming;
-    const start = await this.#headOf(this.#log.startOffset);
-    const mine = standing.find(({ stream }) => stream === this.#stream);
-    if (mine === undefined) return this.#fromStart(start);
-    if (mine.position < start.position)
-      return {
-        after: this.#cursorAt(start),
-        gap: { from: mine.position, to: start.position, reason: trimmedReason },
-      };
-    if (mine.position <= this.#durable.position) {
-      const { place } = await this.#locate(mine.position);
-      if (place.position === mine.position && place.check === mine.check) return { after: mine, gap: null };
-    }
-    // Another life than this one: a copy of it went on, or this one lost its tail.
-    await this.#restream(mine);
-    return this.#fromStart(await this.#headOf(this.#log.startOffset));
+    return resumePart(
+      {
+        stream: () => this.#stream,
+        end: () => this.#durable,
+        start: () => this.#headOf(this.#log.startOffset),
+        checkAt: async (position) => {
+          const { place } = await this.#locate(position);
+          return place.position === position ? place.check : undefined;
+        },
+        restream: (foreign) => this.#restream(foreign),
+      },
+      standing,
+    );
   }
 
   async *read(from: ResumePoint): AsyncGenerator<SourceChunk, void, undefined> {
     const stream = this.#stream;
-    if (from.after !== null && from.after.stream !== stream) throw this.#restreamed();
+    if (from.after !== null && from.after.stream !== stream) throw restreamed(this.name);
     const place = await this.#locate(from.after?.position ?? 0);
     let { offset } = place;
     let after = from.after;
@@ -162,7 +156,7 @@ export class SpoolPart implements PartPort {
         const { before, after: reached } = parsePartHeader(frame, this.#directory);
         // What was appended a moment ago is durable before its writer, and this part, were told.
         if (this.#durable.position < reached.position) return;
-        if (this.#stream !== stream) throw this.#restreamed();
+        if (this.#stream !== stream) throw restreamed(this.name);
         const cursor = { stream, ...reached };
         this.#remember(reached, offset);
         yield { after, cursor, events: reached.position - before.position, lines: frame.payload };
@@ -173,25 +167,10 @@ export class SpoolPart implements PartPort {
   more(after: Cursor | null, signal: AbortSignal): Promise<void> {
     const isThere = (): boolean =>
       this.#isClosed || (after ?? beginning).position < this.#durable.position || this.#hasOther(after);
-    return new Promise((resolve, reject) => {
-      const stop = (): void => {
-        this.#waiting.delete(look);
-        reject(signal.reason);
-      };
-      const look = (): void => {
-        if (!isThere()) return;
-        this.#waiting.delete(look);
-        signal.removeEventListener("abort", stop);
-        resolve();
-      };
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener("abort", stop, { once: true });
-      this.#waiting.add(look);
-      look();
-    });
+    return this.#waiting.until(isThere, signal);
   }
 
-  /** Gives up what lies before a position, a file of the log at a time. */
+  /** A file of the log at a time. */
   async trim(position: number): Promise<void> {
     const starts = this.#log.fileStarts;
     let keep = must(starts[0]);
@@ -204,28 +183,18 @@ export class SpoolPart implements PartPort {
     for (const start of this.#heads.keys()) if (start < this.#log.startOffset) this.#heads.delete(start);
   }
 
-  /** Waits for what is pending. Readers end, later appends reject with `closed`. */
   async close(): Promise<void> {
     await this.#log.close();
     this.#isClosed = true;
-    this.#wake();
+    this.#waiting.wake();
   }
 
   #cursorAt(place: Place): Cursor {
     return { stream: this.#stream, position: place.position, check: place.check };
   }
 
-  #fromStart(start: Place): ResumePoint {
-    if (start.position === 0) return { after: null, gap: null };
-    return { after: this.#cursorAt(start), gap: { from: null, to: start.position, reason: trimmedReason } };
-  }
-
   #hasOther(after: Cursor | null): boolean {
     return after !== null && after.stream !== this.#stream;
-  }
-
-  #wake(): void {
-    for (const look of [...this.#waiting]) look();
   }
 
   /** The place at which the file of the log begins. */
@@ -274,28 +243,15 @@ export class SpoolPart implements PartPort {
     this.#restreaming ??= (async () => {
       const old = this.#stream;
       this.#stream = await renewStream(this.#env, this.#directory);
-      const { source, collection } = { source: this.name, collection: this.collection };
-      this.#env.report({
-        level: "warn",
-        event: "spool_restreamed",
-        details: { source, collection, old, new: this.#stream, foreign },
-      });
-      this.#wake();
+      const { name: source, collection } = this;
+      reportRestreamed(this.#env, { source, collection, old, new: this.#stream, foreign });
+      this.#waiting.wake();
     })().finally(() => {
       this.#restreaming = undefined;
     });
     await this.#restreaming;
   }
-
-  #restreamed(): EpsilonError {
-    return new EpsilonError(
-      "cursor_mismatch",
-      `${this.name} began a new stream: ask the instance for its cursor again`,
-    );
-  }
 }
-
-const trimmedReason = "trimmed from the spool";
 
 /** The place behind the last frame; undefined if there is none. */
 async function findEnd(log: Log, directory: string): Promise<Place | undefined> {
@@ -322,7 +278,7 @@ async function readStream(env: Env, directory: string): Promise<string> {
 }
 
 async function renewStream(env: Env, directory: string): Promise<string> {
-  const stream = [...env.random.bytes(12)].map((byte) => byte.toString(36).padStart(2, "0")).join("");
+  const stream = drawStream(env);
   await publishFile(env.files, `${directory}/stream`, utf8Bytes(`${stream}\n`));
   return stream;
 }

@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Env } from "@epsilon/env";
 import { createSimEnv } from "@epsilon/env/testing";
+import { openSpool, type SpoolOptions } from "./disk-spool.ts";
 import type { SpoolPart } from "./part.ts";
-import { openSpool, type Spool, type SpoolOptions } from "./spool.ts";
+import type { Part, Spool } from "./spool.ts";
 
 const encoder = new TextEncoder();
 const chunkOf = (text: string) => ({ lines: encoder.encode(`{"n":"${text}"}\n`), events: 1 });
 
-function open(env: Env, options: Partial<SpoolOptions> = {}): Promise<Spool> {
+function open(env: Env, options: Partial<SpoolOptions> = {}): Promise<Spool<SpoolPart>> {
   return openSpool(env, { directory: "/spool", ...options });
 }
 
@@ -31,7 +32,7 @@ test("what a process left behind is taken over by the next, with the same stream
   await spool.append("logs", chunkOf("2"));
   assert.match(spool.source, /^machine\/[0-9a-f]{16}$/);
   sim.crash();
-  const taken: SpoolPart[] = [];
+  const taken: Part[] = [];
   const later = await open(sim.boot(), { onPart: (part) => taken.push(part) });
   assert.equal(later.source, spool.source);
   assert.deepEqual(await linesOf(later.parts), ['logs {"n":"2"}', 'views {"n":"1"}']);

@@ -1,70 +1,101 @@
 /**
- * A spool: the folder in which a client keeps what it writes until the instances have it. It holds a folder a
- * collection, and in it parts; a process writes to a part of its own, and looks after those whose processes died.
+ * A spool: where a client keeps what it writes until the instances have it. It holds parts; a process, or a tab, writes
+ * to one of its own for each collection, and looks after those whose writers ended. Where parts are kept is a parameter:
+ * in files (`disk-spool.ts`), in a browser's database or in memory (`browser/`).
  */
 
 import type { Env } from "@epsilon/env";
-import { assert, EpsilonError, isCollectionName, must, type Sha256 } from "@epsilon/model";
+import { assert, type Cursor, EpsilonError, isCollectionName } from "@epsilon/model";
 import type { RejectedBySource } from "../loop/rejected.ts";
-import { writeDeadLetter } from "./dead-letters.ts";
-import { openPart, type SpoolPart } from "./part.ts";
-import { type PartLock, takeLock } from "./part-lock.ts";
-import type { PartPort, SpoolPort, Written } from "./port.ts";
-import { publishFirst, randomName, readSmallFile } from "./small-files.ts";
+import type { Source } from "../sources/source.ts";
+import { closed, Room } from "./room.ts";
 
-export interface SpoolOptions {
-  /** Made if it is not there. Any number of processes of one machine may share it. */
-  readonly directory: string;
-  /** What its sources' names begin with; the machine's name if absent. */
-  readonly sourcePrefix?: string;
-  /** All parts together: beyond it, writers wait. */
-  readonly bytesMax?: number;
-  readonly hash?: Sha256;
-  readonly fileBytesMax?: number;
-  /** Told of each part that this process looks after from now on. */
-  readonly onPart?: (part: SpoolPart) => void;
+/** What one process, or one tab, at a time writes, and a source to send from. */
+export interface Part extends Source {
+  /** Which life of the part this is; every cursor of its chunks has it. */
+  readonly stream: string;
+  /** How many events lie before the end, those that were trimmed included. */
+  readonly position: number;
+  readonly sizeBytes: number;
+  /** The oldest place that is still held. */
+  start(): Promise<Cursor>;
+  /**
+   * Appends a chunk: lines of named events, each ending in a newline, which must stay as they are. Settles with the
+   * cursor behind them when they are durable. Rejects with `disk_full` (they are not in the spool), `store_failed`, `closed`.
+   */
+  append(lines: Uint8Array, events: number): Promise<Cursor>;
+  /** Gives up what lies before a position. */
+  trim(position: number): Promise<void>;
+  /** Waits for what is pending. Readers end, later appends reject with `closed`. */
+  close(): Promise<void>;
 }
 
-const defaultBytesMax = 10_000_000_000;
-
-interface HeldPart {
-  readonly part: SpoolPart;
-  readonly lock: PartLock;
+/** Where parts are kept, and who holds them. */
+export interface PartKeeper<P extends Part> {
+  /** For people: a folder, a database. */
+  readonly place: string;
+  /** All parts that there are, whoever holds them. */
+  list(): Promise<readonly PartAddress[]>;
+  /** Makes a new part, and answers its name. */
+  make(collection: string): Promise<string>;
+  /** Opens a part that nobody alive holds, and holds it from now on; undefined if somebody does. */
+  take(address: PartAddress): Promise<HeldPart<P> | undefined>;
+  /** Keeps an event that an instance refused, with the reason. */
+  setAside(part: P, rejected: RejectedBySource): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** Opens a spool and takes all parts that nobody alive holds. Rejects as `openPart` does. */
-export async function openSpool(env: Env, options: SpoolOptions): Promise<Spool> {
-  await env.files.makeDirectory(`${options.directory}/collections`);
-  const id = await readOrMakeId(env, options.directory);
-  const spool = new Spool(env, options, `${options.sourcePrefix ?? env.processes.hostName}/${id}`);
-  try {
-    await spool.adopt();
-  } catch (error) {
-    await spool.close();
-    throw error;
-  }
-  return spool;
+export interface PartAddress {
+  readonly collection: string;
+  readonly name: string;
 }
 
-export class Spool implements SpoolPort {
+export interface HeldPart<P extends Part> {
+  readonly part: P;
+  /** Gives it back. */
+  readonly release: () => Promise<void>;
+}
+
+/** A chunk's place: the part that it is in, and the cursor behind it. */
+export interface Written<P extends Part = Part> {
+  readonly part: P;
+  readonly cursor: Cursor;
+}
+
+/** Opens a spool; `onPart` is told of each part that is looked after here from now on. */
+export type OpenSpool = (env: Env, onPart: (part: Part) => void) => Promise<Spool>;
+
+export interface SpoolSettings {
+  /** What instances know it by. */
   readonly source: string;
-  readonly #env: Env;
-  readonly #options: SpoolOptions;
-  readonly #held = new Map<string, HeldPart>();
-  /** The part that this process writes to, by collection. */
-  readonly #own = new Map<string, Promise<SpoolPart>>();
-  readonly #waitingForRoom = new Set<() => void>();
+  /** All parts together: beyond it, writers wait. */
+  readonly bytesMax: number;
+  readonly onPart?: ((part: Part) => void) | undefined;
+}
+
+export class Spool<P extends Part = Part> {
+  readonly #keeper: PartKeeper<P>;
+  readonly #settings: SpoolSettings;
+  readonly #held = new Map<string, HeldPart<P>>();
+  /** The part that is written to here, by collection. */
+  readonly #own = new Map<string, Promise<P>>();
+  readonly #room: Room;
   #work: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor(env: Env, options: SpoolOptions, source: string) {
-    this.#env = env;
-    this.#options = options;
-    this.source = source;
+  constructor(keeper: PartKeeper<P>, settings: SpoolSettings) {
+    this.#keeper = keeper;
+    this.#settings = settings;
+    this.#room = new Room({ hasRoom: () => this.sizeBytes < this.bytesMax, full: () => this.#full() });
   }
 
-  /** All parts that this process looks after. */
-  get parts(): readonly SpoolPart[] {
+  /** What instances know it by. */
+  get source(): string {
+    return this.#settings.source;
+  }
+
+  /** All parts that are looked after here. */
+  get parts(): readonly P[] {
     return [...this.#held.values()].map(({ part }) => part);
   }
 
@@ -73,88 +104,66 @@ export class Spool implements SpoolPort {
   }
 
   get bytesMax(): number {
-    return this.#options.bytesMax ?? defaultBytesMax;
+    return this.#settings.bytesMax;
   }
 
+  /**
+   * Appends named events, lines that each end in a newline, to the collection's part; settles with their cursor once
+   * they are durable. While the spool is full it waits, until the signal is aborted: then it rejects with `spool_full`.
+   * Rejects also with `disk_full`, `store_failed`, `closed`.
+   */
   async append(
     collection: string,
     chunk: { readonly lines: Uint8Array; readonly events: number },
     signal?: AbortSignal,
-  ): Promise<Written<SpoolPart>> {
-    await this.#room(signal);
+  ): Promise<Written<P>> {
+    await this.#room.enter(signal);
     const part = await this.#partOf(collection);
     return { part, cursor: await part.append(chunk.lines, chunk.events) };
   }
 
-  async trim(part: PartPort, position: number): Promise<void> {
-    await this.#mine(part).trim(position);
-    if (this.sizeBytes < this.bytesMax) for (const enter of [...this.#waitingForRoom]) enter();
+  /** Gives up what lies before a position of a part, and lets writers in where that makes room. */
+  async trim(part: P, position: number): Promise<void> {
+    await part.trim(position);
+    this.#room.look();
   }
 
-  /** Part by part: one that cannot be opened does not keep the others. */
+  /** Takes over the parts whose writers ended since. Part by part: one that cannot be opened does not keep the others. */
   adopt(): Promise<void> {
     return this.#inTurn(async () => {
-      for (const collection of await this.#env.files.list(`${this.#options.directory}/collections`)) {
-        if (!isCollectionName(collection)) continue;
-        for (const name of await this.#env.files.list(this.#folderOf(collection)))
-          await this.#take(collection, name);
-      }
+      for (const address of await this.#keeper.list()) await this.#take(address);
     });
   }
 
-  async setAside(part: PartPort, rejected: RejectedBySource): Promise<void> {
-    await writeDeadLetter(this.#env, this.#mine(part).directory, rejected);
+  /** Keeps an event that an instance refused, with the reason. */
+  setAside(part: P, rejected: RejectedBySource): Promise<void> {
+    return this.#keeper.setAside(part, rejected);
   }
 
+  /** Waits for what is pending, and gives the parts back. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const enter of [...this.#waitingForRoom]) enter();
+    this.#room.close();
     await this.#inTurn(async () => {
-      for (const [key, { part, lock }] of this.#held) {
+      for (const [key, { part, release }] of this.#held) {
         this.#held.delete(key);
         await part.close();
-        await lock.release();
+        await release();
       }
+      await this.#keeper.close();
     });
-  }
-
-  #room(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#isClosed) return Promise.reject(closed());
-    if (this.sizeBytes < this.bytesMax) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const enter = (): void => {
-        this.#waitingForRoom.delete(enter);
-        signal?.removeEventListener("abort", giveUp);
-        if (this.#isClosed) reject(closed());
-        else resolve();
-      };
-      const giveUp = (): void => {
-        this.#waitingForRoom.delete(enter);
-        reject(this.#full());
-      };
-      if (signal?.aborted === true) return reject(this.#full());
-      signal?.addEventListener("abort", giveUp, { once: true });
-      this.#waitingForRoom.add(enter);
-    });
-  }
-
-  #mine(part: PartPort): SpoolPart {
-    const found = this.parts.find((one) => one === part);
-    // Given back while whoever asks was under way.
-    if (found === undefined) throw closed();
-    return found;
   }
 
   #full(): EpsilonError {
     return new EpsilonError(
       "spool_full",
-      `the spool in ${this.#options.directory} holds ${this.sizeBytes} bytes, and may hold ${this.bytesMax}: ` +
+      `the spool in ${this.#keeper.place} holds ${this.sizeBytes} bytes, and may hold ${this.bytesMax}: ` +
         "an instance is behind or gone (see `epsilon status`); bring it back, take it off the list, or raise the limit",
     );
   }
 
   /** The part to write to: one that was adopted, or a new one. */
-  #partOf(collection: string): Promise<SpoolPart> {
+  #partOf(collection: string): Promise<P> {
     const known = this.#own.get(collection);
     if (known !== undefined) return known;
     assert(isCollectionName(collection), `a collection's name is no path: ${collection}`);
@@ -169,41 +178,21 @@ export class Spool implements SpoolPort {
     return found;
   }
 
-  async #make(collection: string): Promise<SpoolPart> {
-    const name = randomName(this.#env);
-    await this.#env.files.makeDirectory(`${this.#folderOf(collection)}/${name}`);
-    const part = await this.#take(collection, name);
+  async #make(collection: string): Promise<P> {
+    const part = await this.#take({ collection, name: await this.#keeper.make(collection) });
     if (part === undefined)
       throw new EpsilonError("data_in_use", "another process took a part that was just made; try again");
     return part;
   }
 
-  async #take(collection: string, name: string): Promise<SpoolPart | undefined> {
-    const key = `${collection}/${name}`;
+  async #take(address: PartAddress): Promise<P | undefined> {
+    const key = `${address.collection}/${address.name}`;
     if (this.#isClosed || this.#held.has(key)) return undefined;
-    const directory = `${this.#folderOf(collection)}/${name}`;
-    const lock = await takeLock(this.#env, directory);
-    if (lock === undefined) return undefined;
-    try {
-      const { hash, fileBytesMax } = this.#options;
-      const part = await openPart(this.#env, {
-        directory,
-        source: this.source,
-        collection,
-        ...(hash === undefined ? {} : { hash }),
-        ...(fileBytesMax === undefined ? {} : { fileBytesMax }),
-      });
-      this.#held.set(key, { part, lock });
-      this.#options.onPart?.(part);
-      return part;
-    } catch (error) {
-      await lock.release();
-      throw error;
-    }
-  }
-
-  #folderOf(collection: string): string {
-    return `${this.#options.directory}/collections/${collection}`;
+    const held = await this.#keeper.take(address);
+    if (held === undefined) return undefined;
+    this.#held.set(key, held);
+    this.#settings.onPart?.(held.part);
+    return held.part;
   }
 
   /** What opens and closes parts goes one after the other. */
@@ -212,29 +201,4 @@ export class Spool implements SpoolPort {
     this.#work = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function closed(): EpsilonError {
-  return new EpsilonError("closed", "the spool is closed; open it again to write");
-}
-
-/** The random part of the sources' names, drawn once a spool. Of several processes that draw one, the first wins. */
-async function readOrMakeId(env: Env, directory: string): Promise<string> {
-  const path = `${directory}/spool.json`;
-  const known = await readId(env, path);
-  if (known !== undefined) return known;
-  const line = JSON.stringify({ format: "epsilon spool 1", id: randomName(env) });
-  await publishFirst(env, { directory, name: "spool.json" }, `${line}\n`);
-  return must(await readId(env, path));
-}
-
-async function readId(env: Env, path: string): Promise<string | undefined> {
-  if (!(await env.files.exists(path))) return undefined;
-  const text = await readSmallFile(env.files, path);
-  const found = /^\{"format":"epsilon spool (\d+)","id":"([a-z0-9]{1,32})"[,}]/.exec(text);
-  if (found === null)
-    throw new EpsilonError("io_error", `${path} does not say what a spool's does; is the folder a spool?`);
-  if (found[1] !== "1")
-    throw new EpsilonError("data_from_newer_version", `${path} is of a newer release; use that release`);
-  return found[2];
 }
