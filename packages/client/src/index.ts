@@ -6,17 +6,12 @@ export { createNodeEnv, type Env } from "@epsilon/env";
 export { EpsilonError, type ErrorCode } from "@epsilon/model";
 export { parseQuery, printQuery } from "@epsilon/query";
 export { type Chunk, chunksOf } from "./client/chunks.ts";
-export {
-  Client,
-  type ClientSettings,
-  type ClientStatus,
-  type PushOptions,
-  type ReadOptions,
-} from "./client/client.ts";
+export { Client } from "./client/client.ts";
 export { createClient, replicate } from "./client/create-client.ts";
 export { type ClientOptions, createDiskClient } from "./client/disk-client.ts";
 export type { LoopStatus } from "./client/lag.ts";
 export type { EventInput } from "./client/name-events.ts";
+export type { ClientSettings, ClientStatus, PushOptions, ReadOptions } from "./client/options.ts";
 export { readFileBytes } from "./files/bytes.ts";
 export type { DecimalMark } from "./files/cells.ts";
 export { type FileFormat, fileFormats, type ImportOptions, planImport } from "./files/import-options.ts";

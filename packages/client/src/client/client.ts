@@ -3,65 +3,24 @@
  */
 
 import type { Env } from "@epsilon/env";
+import type { Page } from "@epsilon/env/browser";
 import { type Cursor, EpsilonError, parseCollectionName, type Sha256, sha256 } from "@epsilon/model";
 import type { AnswerRow, EventsRequest } from "../http/answers.ts";
+import { parseInstanceUrl } from "../http/exchange.ts";
+import { collectionPath } from "../http/http-client.ts";
 import type { RejectedBySource } from "../loop/rejected.ts";
 import type { ReplicatorState } from "../loop/state.ts";
-import type { Freshness } from "../reads/instances.ts";
-import { type ReadAnswer, Reader } from "../reads/reader.ts";
+import type { ReadAnswer, Reader } from "../reads/reader.ts";
 import type { Acknowledgement } from "../replication/acknowledgement.ts";
-import { Replication } from "../replication/replication.ts";
+import { type InstanceAddress, Replication } from "../replication/replication.ts";
 import type { Source } from "../sources/source.ts";
-import type { OpenSpool, Part, Spool, Written } from "../spool/spool.ts";
+import type { Part, Spool, Written } from "../spool/spool.ts";
 import { type Chunk, chunksOf } from "./chunks.ts";
-import { LagClock, type LoopStatus, loopStatus } from "./lag.ts";
+import { LagClock, loopStatus } from "./lag.ts";
+import { LastWords } from "./last-words.ts";
 import { type EventInput, nameEvent, nameEvents } from "./name-events.ts";
+import type { ClientParts, ClientSettings, ClientStatus, PushOptions, ReadOptions } from "./options.ts";
 import { Recorder } from "./recorder.ts";
-
-export interface ClientSettings {
-  /** The addresses of all instances. Adding, removing and reordering them loses nothing. */
-  readonly instances: readonly string[];
-  /** Where events go unless a call says otherwise. */
-  readonly collection: string;
-  /** How long the spool keeps an event: until every instance has it, or has it in a snapshot. */
-  readonly keep?: "acknowledged" | "snapshotted";
-  readonly token?: string;
-  /** What the source's name begins with; the machine's name unless given. */
-  readonly source?: string;
-  readonly spoolBytesMax?: number;
-  /** Told of recorded events that are lost (a bad event, a full disk, a full spool), and of what goes wrong in the background. */
-  readonly onError?: (error: unknown) => void;
-  /** Told of events that an instance refused; they are in the part's `dead-letters.ndjson` as well. */
-  readonly onRejected?: (rejected: RejectedBySource) => void;
-  /** A faster SHA-256 than the one in plain JavaScript. */
-  readonly hash?: Sha256;
-}
-
-export interface PushOptions {
-  /** When it counts as written: on this disk, or on so many instances. */
-  readonly ack?: "spool" | Acknowledgement;
-  readonly collection?: string;
-  /** Beyond this it rejects; what is in the spool by then is sent all the same. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface ReadOptions {
-  readonly collection?: string;
-  /** Which instance may answer; `any` unless given. */
-  readonly freshness?: Freshness;
-  readonly signal?: AbortSignal;
-}
-
-export interface ClientStatus {
-  /** What instances know the spool by. */
-  readonly source: string;
-  /** Sources × instances. */
-  readonly loops: readonly LoopStatus[];
-  readonly spoolBytes: number;
-  readonly spoolBytesMax: number;
-  readonly lostRecords: number;
-}
 
 const adoptEveryMs = 10_000;
 const flushTimeoutMs = 30_000;
@@ -72,9 +31,11 @@ export class Client {
   readonly #hash: Sha256;
   readonly #lagClock: LagClock;
   readonly #replication: Replication;
-  readonly #reader: Reader;
+  readonly #openReader: () => Reader | Promise<Reader>;
+  readonly #lastWords: LastWords | undefined;
   readonly #recorder: Recorder;
   readonly #opened: Promise<Spool>;
+  #reader: Promise<Reader> | undefined;
   readonly #stop = new AbortController();
   readonly #parts = new Set<Part>();
   readonly #trimming = new Map<Part, { again: boolean }>();
@@ -84,7 +45,7 @@ export class Client {
   #closed: Promise<void> | undefined;
 
   /** Throws `bad_collection`, `bad_request`. Opens the spool in the background; the first call tells of what that met. */
-  constructor(env: Env, options: ClientSettings, openSpool: OpenSpool) {
+  constructor(env: Env, options: ClientSettings, parts: ClientParts) {
     this.#env = env;
     this.#options = options;
     this.#hash = options.hash ?? sha256;
@@ -92,20 +53,20 @@ export class Client {
     parseCollectionName(options.collection);
     if (options.instances.length === 0)
       throw new EpsilonError("bad_request", "a client needs the address of at least one instance");
+    const instances = options.instances.map((url) => ({ url: parseInstanceUrl(url), token: options.token }));
     this.#replication = new Replication(env, {
-      instances: options.instances.map((url) => ({ url, token: options.token })),
+      instances,
       onRejected: (rejected) => this.#setAside(rejected),
       onMove: (source) => this.#moved(source),
     });
-    this.#reader = new Reader(env, {
-      instances: options.instances.map((url) => ({ url, token: options.token })),
-      ownWrites: (collection) => this.#ownWrites(collection),
-    });
+    this.#openReader = () =>
+      parts.openReader(env, { instances, ownWrites: (collection) => this.#ownWrites(collection) });
     this.#recorder = new Recorder(env, {
       write: (collection, events) => this.#write(collection, chunksOf(events), undefined),
       onLost: (error) => this.#tell(error),
     });
-    this.#opened = openSpool(env, (part) => {
+    this.#lastWords = parts.page && this.#listen(parts.page, instances);
+    this.#opened = parts.openSpool(env, (part) => {
       this.#parts.add(part);
       this.#replication.add(part);
     });
@@ -190,19 +151,19 @@ export class Client {
     options: ReadOptions & { readonly timeoutMs?: number } = {},
   ): Promise<ReadAnswer> {
     const { timeoutMs } = options;
-    return this.#reader.query(query, { ...(await this.#readable(options)), timeoutMs });
+    return (await this.#read()).query(query, { ...(await this.#readable(options)), timeoutMs });
   }
 
   /** Raw events in key order, each once; see `Reader.events`. */
   async *events(request: EventsRequest & ReadOptions = {}): AsyncGenerator<AnswerRow, void, undefined> {
-    yield* this.#reader.events({ ...request, ...(await this.#readable(request)) });
+    yield* (await this.#read()).events({ ...request, ...(await this.#readable(request)) });
   }
 
   /** New events as they come, until the signal is aborted or the client is closed; see `Reader.tail`. */
   async *tail(
     request: { readonly collection?: string; readonly filter?: string; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<AnswerRow, void, undefined> {
-    yield* this.#reader.tail({ ...(await this.#readable(request)), filter: request.filter });
+    yield* (await this.#read()).tail({ ...(await this.#readable(request)), filter: request.filter });
   }
 
   async status(): Promise<ClientStatus> {
@@ -228,6 +189,7 @@ export class Client {
   async #finish(): Promise<void> {
     const spool = await this.#opened.catch(() => undefined);
     await this.#recorder.flush();
+    this.#lastWords?.stop();
     this.#stop.abort(closed());
     await this.#replication.stop();
     await spool?.close();
@@ -259,12 +221,51 @@ export class Client {
     chunks: readonly Chunk[],
     signal: AbortSignal | undefined,
   ): Promise<Written | undefined> {
-    const spool = await this.#opened;
-    const written = await Promise.all(chunks.map((chunk) => spool.append(collection, chunk, signal)));
+    const append = async (chunk: Chunk): Promise<Written> =>
+      (await this.#opened).append(collection, chunk, signal);
+    const words = this.#lastWords;
+    const written = await Promise.all(
+      chunks.map((chunk) =>
+        words === undefined ? append(chunk) : words.during(collection, chunk.lines, () => append(chunk)),
+      ),
+    );
     const last = written.at(-1);
     if (last !== undefined) this.#lagClock.note(last.cursor.stream, last.cursor.position);
     if (last !== undefined && this.#isFurther(last)) this.#written.set(last.part, last.cursor);
     return last;
+  }
+
+  #read(): Promise<Reader> {
+    this.#reader ??= (async () => this.#openReader())().catch((error: unknown) => {
+      // The next one who reads tries again.
+      this.#reader = undefined;
+      throw error;
+    });
+    return this.#reader;
+  }
+
+  /** What is not everywhere yet is sent when the page goes. */
+  #listen(page: Page, instances: readonly InstanceAddress[]): LastWords {
+    const { token } = this.#options;
+    const isFailing = (url: string): boolean =>
+      this.#replication.states.some((state) => state.url === url && state.lastError !== null);
+    return new LastWords(
+      {
+        page,
+        urls: () =>
+          instances.map(({ url }) => url).sort((a, b) => Number(isFailing(a)) - Number(isFailing(b))),
+        holders: (part, { cursor }) => this.#replication.holders(part, cursor, part.stream),
+        // As the loops post, so that the browser has asked for leave already.
+        post: (url, collection) => ({
+          url: `${url}${collectionPath(collection)}/events?wait=durable`,
+          headers:
+            token === undefined
+              ? {}
+              : { authorization: `Bearer ${token}`, "content-type": "application/x-ndjson" },
+        }),
+      },
+      () => void this.#recorder.flush(),
+    );
   }
 
   /** What a read needs to know; what was recorded before it is written first, if it is to find that. */
