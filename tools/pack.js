@@ -34,8 +34,20 @@ export const published = [
     manifest: {
       sideEffects: false,
       types: "./dist/types/client/index.d.ts",
-      exports: { ".": { types: "./dist/types/client/index.d.ts", default: "./dist/index.js" } },
+      exports: {
+        ".": {
+          browser: { types: "./dist/types/client/browser/index.d.ts", default: "./dist/browser/index.js" },
+          types: "./dist/types/client/index.d.ts",
+          default: "./dist/index.js",
+        },
+        // The same without a bundler that knows the condition.
+        "./browser": {
+          types: "./dist/types/client/browser/index.d.ts",
+          default: "./dist/browser/index.js",
+        },
+      },
     },
+    browser: { entry: "packages/client/dist/browser/index.js", bundle: "dist/browser/index.js" },
   },
 ];
 
@@ -47,11 +59,25 @@ export async function packAll(folder) {
   return tarballs;
 }
 
+/** Bundles the library for pages into a folder, as it is published: `browser/index.js`, and what it loads later. */
+export async function bundleForPages(folder) {
+  const what = published.find(({ browser }) => browser !== undefined);
+  const external = Object.keys(publicDependencies(reachable(what.from)));
+  await bundle(
+    { ...what, ...what.browser, bundle: "browser/index.js", platform: "browser" },
+    folder,
+    external,
+  );
+}
+
 async function packOne(what, staging) {
   mkdirSync(join(staging, "dist"), { recursive: true });
   const packages = reachable(what.from);
   const dependencies = publicDependencies(packages);
-  await bundle(what, staging, Object.keys(dependencies));
+  const external = Object.keys(dependencies);
+  await bundle({ ...what, platform: "node" }, staging, external);
+  if (what.browser !== undefined)
+    await bundle({ ...what, ...what.browser, platform: "browser" }, staging, external);
   if (what.manifest.bin !== undefined) writeBin(what, staging);
   if (what.manifest.types !== undefined) copyTypes(packages, join(staging, "dist/types"));
   const { version, license } = readJson(`packages/${what.from}/package.json`);
@@ -104,12 +130,16 @@ function publicDependencies(packages) {
 }
 
 async function bundle(what, staging, external) {
+  // A page has none of Node's: what asks for it would not be bundled.
   const isExternal = (id) =>
-    id.startsWith("node:") || external.some((name) => id === name || id.startsWith(`${name}/`));
+    (what.platform === "node" && id.startsWith("node:")) ||
+    external.some((name) => id === name || id.startsWith(`${name}/`));
   const build = await rolldown({
     input: join(root, what.entry),
-    platform: "node",
+    platform: what.platform,
     external: isExternal,
+    // What the entry shares with a chunk that is loaded later stays in it: a page loads one file.
+    preserveEntrySignatures: what.platform === "browser" ? "allow-extension" : "strict",
     onLog: (level, log) => {
       if (level === "warn") throw new Error(`bundling ${what.name}: ${log.message}`);
     },
@@ -120,6 +150,7 @@ async function bundle(what, staging, external) {
     entryFileNames: what.bundle.split("/").pop(),
     chunkFileNames: "[name]-[hash].js",
     format: "esm",
+    minify: what.platform === "browser",
   });
   await build.close();
   for (const chunk of output)
@@ -158,7 +189,7 @@ function copyTypes(packages, folder) {
       writeFileSync(
         target,
         text
-          .replace(/"@epsilon\/(\w+)"/g, (_, other) => `"${up}/${other}/index.js"`)
+          .replace(/"@epsilon\/(\w+)(\/\w+)?"/g, (_, other, part = "") => `"${up}/${other}${part}/index.js"`)
           .replace(/"(\.{1,2}\/[^"]+)\.ts"/g, '"$1.js"')
           .replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n"),
       );

@@ -20,6 +20,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { packAll } from "./pack.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -156,6 +157,27 @@ test("the command serves, takes, answers, and stops", async () => {
   assert.match(epsilon("check", "--data", join(home, "data")), /sound \(4 events/);
 });
 
+test("what a page loads is small, and asks for nothing of Node", () => {
+  const { exports, dependencies } = readManifest("epsilon-db-client");
+  const own = join(home, "node_modules/epsilon-db-client");
+  assert.equal(exports["."].browser.default, exports["./browser"].default);
+  const folder = dirname(join(own, exports["."].browser.default));
+  const sizes = { index: 0, later: 0 };
+  for (const file of readdirSync(folder)) {
+    const code = readFileSync(join(folder, file), "utf8");
+    assert.doesNotMatch(code, /["'`]node:/, file);
+    for (const [, name] of code.matchAll(/\bfrom\s*["']([^."'][^"']*)["']/g))
+      assert.ok(
+        Object.keys(dependencies).some((known) => name === known || name.startsWith(`${known}/`)),
+        `${file}: ${name}`,
+      );
+    sizes[file === "index.js" ? "index" : "later"] += gzipSync(code, { level: 9 }).length;
+  }
+  // What writes and delivers, and what a page that reads loads besides.
+  assert.ok(sizes.index < 25_000, `${sizes.index} bytes`);
+  assert.ok(0 < sizes.later && sizes.later < 5_500, `${sizes.later} bytes`);
+});
+
 test("the library's types say what it takes", () => {
   writeFileSync(
     join(home, "use.mts"),
@@ -170,6 +192,14 @@ test("the library's types say what it takes", () => {
      // @ts-expect-error a query has a collection
      void client.query();`,
   );
+  writeFileSync(
+    join(home, "page.mts"),
+    `import { type Client, createClient } from "epsilon-db-client/browser";
+     const client: Client = createClient({ instances: ["http://127.0.0.1:4320"], collection: "views", report: ({ event }) => void event });
+     export const id: string | undefined = client.record({ path: "/" });
+     // @ts-expect-error a page has no files
+     import("epsilon-db-client/browser").then(({ fileSource }) => fileSource);`,
+  );
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
   const types = ["--types", "node", "--typeRoots", join(root, "node_modules/@types")];
   const flags = [
@@ -183,7 +213,10 @@ test("the library's types say what it takes", () => {
     "es2023,esnext.disposable",
   ];
   try {
-    execFileSync(process.execPath, [tsc, ...flags, ...types, "use.mts"], { cwd: home, encoding: "utf8" });
+    execFileSync(process.execPath, [tsc, ...flags, ...types, "use.mts", "page.mts"], {
+      cwd: home,
+      encoding: "utf8",
+    });
   } catch (error) {
     assert.fail(error.stdout);
   }

@@ -35,5 +35,6 @@ const noFiles: Files = {
   makeDirectory: refuse,
   syncDirectory: refuse,
   exists: refuse,
+  fileSizeBytes: refuse,
   identity: refuse,
 };
