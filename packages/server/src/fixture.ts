@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createNodeEnv, type Env, type ReportEvent } from "@epsilon/env";
 import { EpsilonError } from "@epsilon/model";
-import { type EventStore, openMemoryStore } from "@epsilon/store";
+import { type EventStore, noSnapshots, openMemoryStore } from "@epsilon/store";
 import type { RunningServer, ServerOptions } from "./options.ts";
 import { createServer } from "./server.ts";
 
@@ -177,6 +177,7 @@ export function fakeStore(overrides: Partial<EventStore>): EventStore {
     conflicts: refuse,
     check: refuse,
     comparing: { digests: refuse, keys: refuse, eventsOf: refuse },
+    snapshots: noSnapshots(),
     statistics: refuse,
     close: async () => {},
     ...overrides,

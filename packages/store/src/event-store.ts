@@ -6,6 +6,7 @@
 import type { ErrorCode, EventKey, FieldType } from "@epsilon/model";
 import type { Answer, Filter, Query } from "@epsilon/query";
 import type { Comparing } from "./comparing.ts";
+import type { Snapshots } from "./snapshots.ts";
 
 /** Who is answering. The incarnation is drawn anew at every start. */
 export interface InstanceIdentity {
@@ -198,6 +199,7 @@ export interface EventStore {
   check(options: ReadOptions): Promise<CheckReport>;
   /** What two instances are compared and repaired by. */
   readonly comparing: Comparing;
+  readonly snapshots: Snapshots;
   statistics(): StoreStatistics;
   /** Takes no more, finishes what waits, and closes. Idempotent. */
   close(): Promise<void>;

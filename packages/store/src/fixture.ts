@@ -8,7 +8,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { createNodeEnv, type Env } from "@epsilon/env";
 import { type Log, openLog } from "@epsilon/log";
 import { encodeHeader } from "./core/frames.ts";
-import { defaultStoreLimits } from "./core/store.ts";
+import { defaultStoreLimits } from "./core/store-limits.ts";
 import { eventsHeader } from "./core/write-answer.ts";
 import type { EventStore, SourceClaim, WriteAnswer, WriteRequest } from "./event-store.ts";
 import { type OpenOptions, openEmbeddedStore, openMemoryStore } from "./open.ts";

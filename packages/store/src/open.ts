@@ -2,11 +2,15 @@
 
 import type { Env } from "@epsilon/env";
 import type { EpsilonError } from "@epsilon/model";
+import type { Objects } from "@epsilon/objects";
 import { assertRetention, keepForEver, type Retention } from "./core/retention.ts";
-import { defaultStoreLimits, openStore, type StoreLimits } from "./core/store.ts";
+import { openStore } from "./core/store.ts";
+import { defaultStoreLimits, type StoreLimits } from "./core/store-limits.ts";
 import { openEmbeddedTables } from "./embedded/tables.ts";
 import type { EventStore } from "./event-store.ts";
 import { openMemoryTables } from "./memory/tables.ts";
+import { type Keeping, keepingDefault } from "./snapshots/keeping.ts";
+import { rowsPerFileDefault } from "./snapshots/options.ts";
 
 export interface OpenOptions {
   /** The data folder. */
@@ -15,6 +19,13 @@ export interface OpenOptions {
   readonly limits?: Partial<StoreLimits>;
   /** A person says that the clock is right although it jumped. */
   readonly clockConfirmed?: boolean;
+  readonly snapshots?: {
+    readonly objects: Objects;
+    /** How often one is made; by hand only if absent. */
+    readonly everyMs?: number;
+    readonly keeping?: Keeping;
+    readonly rowsPerFile?: number;
+  };
   /** Called once if the store failed for good: the process has to end and recover. */
   readonly onFailure?: (error: EpsilonError) => void;
 }
@@ -69,6 +80,13 @@ function storeOptions(options: OpenOptions): Parameters<typeof openStore>[2] {
     retention,
     limits: { ...defaultStoreLimits, ...options.limits },
     clockConfirmed: options.clockConfirmed ?? false,
+    snapshots: {
+      objects: options.snapshots?.objects ?? null,
+      everyMs: options.snapshots?.everyMs ?? null,
+      keeping: options.snapshots?.keeping ?? keepingDefault,
+      rowsPerFile: options.snapshots?.rowsPerFile ?? rowsPerFileDefault,
+      scratch: `${options.directory}/snapshot`,
+    },
     onFailure: options.onFailure ?? (() => {}),
   };
 }

@@ -7,10 +7,17 @@
  */
 
 import { EpsilonError, formatCursor, parseCursor } from "@epsilon/model";
-import type { SourceClaim } from "../event-store.ts";
+import type { SourceClaim, SourceInfo } from "../event-store.ts";
 
 /** What a claim comes to. `accept` may be appended; `repeat` is a retry of what is durable already. */
 export type Decision = { readonly kind: "accept" } | { readonly kind: "repeat" };
+
+/** Where a stream of a source stands. */
+export interface SourceStanding {
+  readonly collection: string;
+  readonly source: string;
+  readonly cursor: string;
+}
 
 interface Standing {
   readonly cursor: string;
@@ -23,6 +30,7 @@ export class Ledger {
   readonly #epochs = new Map<string, number>();
   readonly #collections = new Set<string>();
   readonly #horizons = new Map<string, bigint>();
+  #snapshotted = new Map<string, string>();
 
   /** Whether anything was ever written to the collection (durably). */
   hasCollection(collection: string): boolean {
@@ -90,6 +98,32 @@ export class Ledger {
     return this.#standings.get(streamKey(collection, source, stream))?.cursor ?? null;
   }
 
+  /** All durable cursors. */
+  cursors(): readonly SourceStanding[] {
+    return [...this.#standings].map(([key, { cursor }]) => {
+      const [collection = "", source = ""] = key.split("\n");
+      return { collection, source, cursor };
+    });
+  }
+
+  /** What snapshots hold, from now on. */
+  setSnapshotted(cursors: readonly SourceStanding[]): void {
+    this.#snapshotted = new Map(
+      cursors.map(({ collection, source, cursor }) => [
+        streamKey(collection, source, parseCursor(cursor).stream),
+        cursor,
+      ]),
+    );
+  }
+
+  /** How far a stream is in a snapshot, or null; never further than it stands. */
+  findSnapshotted(collection: string, source: string, stream: string): string | null {
+    const standing = this.findCursor(collection, source, stream);
+    const found = this.#snapshotted.get(streamKey(collection, source, stream));
+    if (standing === null || found === undefined) return null;
+    return parseCursor(found).position <= parseCursor(standing).position ? found : standing;
+  }
+
   /** A frame with a cursor became durable. Frames become durable in the order of their offsets. */
   advance(
     collection: string,
@@ -109,11 +143,21 @@ export class Ledger {
   forget(collection: string, source?: string): void {
     const prefix = source === undefined ? `${collection}\n` : `${collection}\n${source}\n`;
     for (const key of this.#standings.keys()) if (key.startsWith(prefix)) this.#standings.delete(key);
+    for (const key of this.#snapshotted.keys()) if (key.startsWith(prefix)) this.#snapshotted.delete(key);
     if (source === undefined) {
       this.#collections.delete(collection);
       this.#horizons.delete(collection);
     }
   }
+}
+
+/** A source with how far each of its streams is in a snapshot. */
+export function withSnapshotted(ledger: Ledger, collection: string, info: SourceInfo): SourceInfo {
+  const streams = info.streams.map((stream) => ({
+    ...stream,
+    snapshotted: ledger.findSnapshotted(collection, info.source, stream.stream),
+  }));
+  return { ...info, streams };
 }
 
 function requireFurther(after: string, cursor: string): void {

@@ -33,15 +33,20 @@ import type {
   WriteAnswer,
   WriteRequest,
 } from "../event-store.ts";
+import { noSnapshots } from "../snapshots/none.ts";
+import type { SnapshotOptions } from "../snapshots/options.ts";
+import { Snapshotter } from "../snapshots/snapshotter.ts";
+import type { Snapshots } from "../snapshots.ts";
 import { ApplyLoop } from "./apply-loop.ts";
 import { Backpressure } from "./backpressure.ts";
 import { comparingOver } from "./comparing.ts";
 import { withDeadline } from "./deadline.ts";
 import { type LoggedFrame, parseHeader } from "./frames.ts";
 import { Idle } from "./idle.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, withSnapshotted } from "./ledger.ts";
 import { NewKeys } from "./new-keys.ts";
 import { Purger, type Retention, retentionFor } from "./retention.ts";
+import type { StoreLimits } from "./store-limits.ts";
 import type { Tables } from "./tables.ts";
 import { tailChanges } from "./tail.ts";
 import { Writer } from "./writer.ts";
@@ -54,41 +59,10 @@ export interface StoreOptions {
   readonly limits: StoreLimits;
   /** A person says that the clock is right although it jumped. */
   readonly clockConfirmed: boolean;
+  readonly snapshots: SnapshotOptions;
   /** Called once if a durable write or an apply failed for good: the process has to end and recover. */
   readonly onFailure: (error: EpsilonError) => void;
 }
-
-export interface StoreLimits {
-  readonly logFileBytesMax: number;
-  /** Logged, not yet applied. Beyond it writers wait. */
-  readonly waitingBytesMax: number;
-  /** How long a writer waits for room before it gets `overloaded`. */
-  readonly overloadWaitMs: number;
-  readonly groupBytesMax: number;
-  readonly groupEventsMax: number;
-  readonly lingerMs: number;
-  readonly lingerBytesMax: number;
-  readonly purgeEveryMs: number;
-  /** When nothing was applied for so long, the tables put themselves in order. */
-  readonly restAfterMs: number;
-}
-
-const mebibyte = 1024 * 1024;
-
-/** Chosen by measurement; see packages/lab/RESULTS.md. */
-export const defaultStoreLimits: StoreLimits = {
-  // The last file stays until it is full, so a small one keeps the folder small.
-  logFileBytesMax: 8 * mebibyte,
-  waitingBytesMax: 128 * mebibyte,
-  overloadWaitMs: 10_000,
-  groupBytesMax: 64 * mebibyte,
-  // More than a row group of DuckDB's (122,880), which then goes into the file without a detour through its own log.
-  groupEventsMax: 150_000,
-  lingerMs: 250,
-  lingerBytesMax: 48 * mebibyte,
-  purgeEveryMs: 60_000,
-  restAfterMs: 1_000,
-};
 
 /** Opens the log over tables, replays what they lack, and starts the loops. */
 export async function openStore(env: Env, tables: Tables, options: StoreOptions): Promise<EventStore> {
@@ -115,6 +89,7 @@ export async function openStore(env: Env, tables: Tables, options: StoreOptions)
 class Store implements EventStore {
   readonly identity: InstanceIdentity;
   readonly comparing: Comparing;
+  snapshots: Snapshots = noSnapshots();
   readonly #env: Env;
   readonly #tables: Tables;
   readonly #log: Log;
@@ -130,6 +105,7 @@ class Store implements EventStore {
   readonly #tails = new Set<() => void>();
   #closed: Promise<void> | null = null;
   #failure: EpsilonError | null = null;
+  #snapshotter: Snapshotter | null = null;
 
   constructor(env: Env, tables: Tables, log: Log, options: StoreOptions) {
     this.#env = env;
@@ -158,9 +134,7 @@ class Store implements EventStore {
     });
     this.comparing = comparingOver(env.clock, tables, {
       knows: (collection) => this.#ledger.hasCollection(collection),
-      catchUp: async () => {
-        if (!(await this.#barrier())) throw this.#loop.stalled;
-      },
+      catchUp: () => this.#catchUp(),
     });
     this.#newKeys = new NewKeys(state);
     this.#idle = new Idle(env.clock, {
@@ -197,7 +171,24 @@ class Store implements EventStore {
       this.#writer.takeDurable(frame, null);
       if (this.#pressure.isFull) await this.#loop.waitFor(end);
     }
+    await this.#openSnapshots();
     await this.#purger.start(this.#closing.signal);
+  }
+
+  async #openSnapshots(): Promise<void> {
+    const tables = this.#tables.snapshots;
+    if (tables === null) return;
+    this.#snapshotter = await Snapshotter.open(this.#env, {
+      ...this.#options.snapshots,
+      tables,
+      catchUp: () => this.#catchUp(),
+      identity: this.identity,
+      durableCursors: () => this.#ledger.cursors(),
+      onSnapshotted: (cursors) => this.#ledger.setSnapshotted(cursors),
+      signal: this.#closing.signal,
+      failed: (error) => this.#failed(error),
+    });
+    this.snapshots = this.#snapshotter;
   }
 
   write(request: WriteRequest): Promise<WriteAnswer> {
@@ -247,6 +238,7 @@ class Store implements EventStore {
   async dropCollection(collection: string): Promise<void> {
     this.#mustKnow(collection);
     await this.#writer.remove({ kind: "drop", collection });
+    this.#snapshotter?.forget(collection);
   }
 
   async forgetSource(collection: string, source: string): Promise<void> {
@@ -272,7 +264,8 @@ class Store implements EventStore {
   async sources(collection: string, source?: string): Promise<readonly SourceInfo[]> {
     this.#assertOpen();
     await this.#barrier();
-    return this.#tables.sources(collection, source);
+    const found = await this.#tables.sources(collection, source);
+    return found.map((info) => withSnapshotted(this.#ledger, collection, info));
   }
 
   async query(collection: string, query: Query, options: ReadOptions): Promise<Answer> {
@@ -356,6 +349,7 @@ class Store implements EventStore {
   async #close(): Promise<void> {
     this.#closing.abort(new EpsilonError("closed", "the store is closing"));
     await this.#purger.finished;
+    await this.#snapshotter?.close();
     await this.#log.close();
     await this.#loop.drain();
     this.#idle.stop();
@@ -370,6 +364,10 @@ class Store implements EventStore {
     if (this.#loop.stalled !== null) return false;
     await this.#loop.waitFor(this.#log.durableOffset);
     return true;
+  }
+
+  async #catchUp(): Promise<void> {
+    if (!(await this.#barrier())) throw this.#loop.stalled;
   }
 
   #assertOpen(): void {

@@ -17,6 +17,7 @@ import type {
   ScanRequest,
   SourceInfo,
 } from "../event-store.ts";
+import type { SnapshotTables } from "../snapshots/snapshot-tables.ts";
 import type { LoggedFrame } from "./frames.ts";
 
 /** What became of a frame's lines. Line numbers count from 0 within the frame. */
@@ -115,5 +116,7 @@ export interface Tables {
   check(options: ReadOptions): Promise<Omit<CheckReport, "logFrames">>;
   /** Set aside so far, running queries, bytes on disk. */
   figures(): { readonly setAside: number; readonly runningQueries: number; readonly bytes: number };
+  /** What snapshots are made from; null where there can be none. */
+  readonly snapshots: SnapshotTables | null;
   close(): Promise<void>;
 }

@@ -6,6 +6,9 @@ import type { Prepared } from "../prepare/prepare.ts";
 import type { EventsHeader, FrameClaim } from "./frames.ts";
 import type { FrameOutcome } from "./tables.ts";
 
+/** Where the source of a write stands now, and how far it is in a snapshot. */
+export type CursorStanding = Pick<WriteAnswer, "cursor" | "snapshotted">;
+
 /** The header of the frame that carries a prepared batch. */
 export function eventsHeader(request: WriteRequest, prepared: Prepared, atMicros: bigint): EventsHeader {
   const range =
@@ -33,7 +36,7 @@ function claimOf(claim: NonNullable<WriteRequest["claim"]>): FrameClaim {
 export function writeAnswer(
   prepared: Prepared,
   outcome: FrameOutcome | null,
-  cursor: string | null,
+  standing: CursorStanding,
 ): WriteAnswer {
   const indexOf = (line: number): number => prepared.indexes?.[line] ?? line;
   const setAside: Rejection[] = (outcome?.setAside ?? []).map((line) => ({
@@ -55,15 +58,14 @@ export function writeAnswer(
     duplicates: outcome?.duplicates ?? null,
     rejected,
     conflicts: (outcome?.conflicts ?? []).map(({ line, kept }) => ({ index: indexOf(line), kept })),
-    cursor,
-    snapshotted: null,
+    ...standing,
   };
 }
 
 /** The answer when nothing was appended: a retry of what is stored, or a batch without an acceptable event. */
 export function repeatAnswer(
   prepared: Prepared,
-  options: { readonly cursor: string | null; readonly wait: "durable" | "applied" },
+  options: { readonly standing: CursorStanding; readonly wait: "durable" | "applied" },
 ): WriteAnswer {
   const counted = options.wait === "applied";
   return {
@@ -72,7 +74,6 @@ export function repeatAnswer(
     duplicates: counted ? prepared.accepted : null,
     rejected: prepared.rejected,
     conflicts: [],
-    cursor: options.cursor,
-    snapshotted: null,
+    ...options.standing,
   };
 }

@@ -7,7 +7,7 @@
 
 import type { Env } from "@epsilon/env";
 import type { Log } from "@epsilon/log";
-import { assert, EpsilonError, parseCollectionName } from "@epsilon/model";
+import { assert, EpsilonError, parseCollectionName, parseCursor } from "@epsilon/model";
 import type { WriteAnswer, WriteRequest } from "../event-store.ts";
 import { type Prepared, prepareInSlices } from "../prepare/prepare.ts";
 import type { ApplyLoop } from "./apply-loop.ts";
@@ -16,7 +16,7 @@ import { encodeHeader, type FrameHeader, type LoggedFrame } from "./frames.ts";
 import type { Ledger } from "./ledger.ts";
 import type { NewKeys } from "./new-keys.ts";
 import type { FrameOutcome } from "./tables.ts";
-import { eventsHeader, repeatAnswer, writeAnswer } from "./write-answer.ts";
+import { type CursorStanding, eventsHeader, repeatAnswer, writeAnswer } from "./write-answer.ts";
 
 export interface WriterParts {
   readonly log: Log;
@@ -89,14 +89,22 @@ export class Writer {
       request.claim === undefined ? await this.#writePlain(request) : await this.#writeClaimed(request);
     this.#totals.received += prepared.received;
     this.#totals.rejected += prepared.rejected.length;
-    const cursor = request.claim?.cursor ?? null;
-    if (underway === null) return repeatAnswer(prepared, { cursor, wait: request.wait });
+    if (underway === null)
+      return repeatAnswer(prepared, { standing: this.#standingOf(request), wait: request.wait });
     const { foreseen } = await underway.durable;
-    if (request.wait === "durable") return writeAnswer(prepared, null, cursor);
+    const standing = this.#standingOf(request);
+    if (request.wait === "durable") return writeAnswer(prepared, null, standing);
     // Whoever asks from now on waits for the tables, so it can be queried. Not so if they cannot go on.
-    if (foreseen !== null && this.#loop.stalled === null) return writeAnswer(prepared, foreseen, cursor);
+    if (foreseen !== null && this.#loop.stalled === null) return writeAnswer(prepared, foreseen, standing);
     this.#loop.hurry();
-    return writeAnswer(prepared, await underway.applied, cursor);
+    return writeAnswer(prepared, await underway.applied, standing);
+  }
+
+  #standingOf({ collection, claim }: WriteRequest): CursorStanding {
+    if (claim === undefined) return { cursor: null, snapshotted: null };
+    const { source, cursor } = claim;
+    const { stream } = parseCursor(cursor);
+    return { cursor, snapshotted: this.#ledger.findSnapshotted(collection, source, stream) };
   }
 
   /** Who waits for the tables would wait until somebody makes room. Refused before it is logged: nothing is stored. */

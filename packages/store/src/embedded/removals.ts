@@ -23,7 +23,9 @@ export async function applyRemoval(
       await database.write(
         `BEGIN; DROP TABLE IF EXISTS ${eventsTable(header.collection)}; DROP TABLE IF EXISTS ${tombstonesTable(header.collection)};
 ${books.map((book) => `DELETE FROM epsilon.${book} WHERE ${of};`).join("\n")}
-DELETE FROM epsilon.collections WHERE name = ${quoteString(header.collection)}; ${positionSql}; COMMIT`,
+DELETE FROM epsilon.collections WHERE name = ${quoteString(header.collection)}; ${positionSql};
+DELETE FROM epsilon.snapshot_pieces WHERE ${of}; DELETE FROM epsilon.drops WHERE ${of};
+INSERT INTO epsilon.drops SELECT ${quoteString(header.collection)}, sequence FROM epsilon.position; COMMIT`,
       );
       catalog.drop(header.collection);
       return;

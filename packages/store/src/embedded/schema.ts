@@ -11,6 +11,7 @@ import { EpsilonError, formatUuid } from "@epsilon/model";
 import { quoteString } from "@epsilon/query";
 import type { TablesState } from "../core/tables.ts";
 import type { Database, SqlValue } from "./database.ts";
+import { snapshotBooksSql } from "./snapshot-tables.ts";
 
 export const formatVersion = 1;
 
@@ -39,7 +40,7 @@ export async function openSchema(database: Database, random: Random): Promise<vo
     const instanceId = formatUuid(random.bytes(16)).slice(0, 13);
     const databaseId = formatUuid(random.bytes(16)).slice(0, 8);
     await database.write(
-      `BEGIN; ${create}
+      `BEGIN; ${create} ${snapshotBooksSql}
       INSERT INTO epsilon.meta VALUES ('format', '${formatVersion}'), ('instance', '${instanceId}'), ('database', '${databaseId}');
       INSERT INTO epsilon.position VALUES (0, 0);
       COMMIT;`,
@@ -48,7 +49,10 @@ export async function openSchema(database: Database, random: Random): Promise<vo
   }
   const meta = await readMeta(database);
   const format = Number(meta.get("format"));
-  if (format <= formatVersion) return;
+  if (format <= formatVersion) {
+    await database.write(snapshotBooksSql);
+    return;
+  }
   throw new EpsilonError(
     "data_from_newer_version",
     `the data folder has format ${format}, this release knows up to ${formatVersion}; use the newer release`,

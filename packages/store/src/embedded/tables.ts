@@ -19,6 +19,7 @@ import type {
   ScanRequest,
   SourceInfo,
 } from "../event-store.ts";
+import type { SnapshotTables } from "../snapshots/snapshot-tables.ts";
 import { Applier } from "./applier.ts";
 import { Catalog } from "./catalog.ts";
 import { checkTables } from "./check.ts";
@@ -29,6 +30,7 @@ import { eventsTable } from "./load-sql.ts";
 import { Loader } from "./loader.ts";
 import { Reads } from "./reads.ts";
 import { loadState, openSchema, setMetaSql } from "./schema.ts";
+import { snapshotTables } from "./snapshot-tables.ts";
 import { readConflicts, readSources } from "./sources.ts";
 
 /** From so many deleted rows, and such a share of all, on, a clean stop writes the tables anew without them. */
@@ -79,6 +81,7 @@ interface Parts {
 
 class EmbeddedTables implements Tables {
   readonly durable = true;
+  readonly snapshots: SnapshotTables;
   readonly state: TablesState;
   readonly #env: Env;
   readonly #database: Database;
@@ -99,6 +102,7 @@ class EmbeddedTables implements Tables {
     const loader = new Loader(database, { path: scratchPath, file: scratch });
     this.#applier = new Applier(env, database, { catalog, loader, setAside });
     this.#reads = new Reads(env, database, catalog);
+    this.snapshots = snapshotTables(database, (work) => this.#inTurn(work));
   }
 
   get sequence(): number {

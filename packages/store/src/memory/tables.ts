@@ -61,6 +61,7 @@ export function openMemoryTables(env: Env): Tables {
 
 class MemoryTables implements Tables {
   readonly durable = false;
+  readonly snapshots = null;
   readonly state: TablesState;
   readonly #env: Env;
   readonly #collections = new Map<string, MemoryCollection>();
